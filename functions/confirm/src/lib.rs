@@ -1,0 +1,1 @@
+//! Shows the verified identity that waits for its user, and commits or drops it.

@@ -1,0 +1,1 @@
+//! Sends the browser to the provider, with everything the callback will need sealed into a cookie.

@@ -1,0 +1,287 @@
+//! What the settings section is told: the bodies of status and confirm (contract section 2).
+//!
+//! One struct per answer. Serialised it is the JSON answer; handed to [`page`](super::page) it is the same answer as HTML, so the two
+//! cannot tell different stories.
+
+use serde::{Serialize, Serializer, ser::SerializeStruct};
+
+use crate::{
+    clock::Timestamp,
+    flow::PendingLink,
+    identity::{EmailAddress, ProviderId},
+    link::Link,
+};
+
+/// What status answers.
+#[derive(Clone, Debug)]
+pub struct StatusView {
+    /// The provider asked about.
+    pub provider: ProviderView,
+    /// The link, while there is one. `status` is told from it, so that the two always agree.
+    pub link: Option<LinkView>,
+    /// Whether the account must be linked.
+    pub requirement: RequirementView,
+    /// Where the section's forms go.
+    pub actions: ActionsView,
+    /// The URL to visit first when the session is too old to change the link.
+    pub reauthenticate: Option<String>,
+}
+
+impl Serialize for StatusView {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut object = serializer.serialize_struct("StatusView", 6)?;
+        object.serialize_field("provider", &self.provider)?;
+        object.serialize_field("status", if self.link.is_some() { "linked" } else { "not_linked" })?;
+        object.serialize_field("link", &self.link)?;
+        object.serialize_field("requirement", &self.requirement)?;
+        object.serialize_field("actions", &self.actions)?;
+        object.serialize_field("reauthenticate", &self.reauthenticate)?;
+        object.end()
+    }
+}
+
+/// A provider, as users know it.
+#[derive(Clone, Debug, Serialize)]
+pub struct ProviderView {
+    /// Its short name in paths.
+    pub id: ProviderId,
+    /// Its name for people, `Magento.com`.
+    pub name: String,
+}
+
+/// A link, as its own user sees it.
+#[derive(Clone, Debug, Serialize)]
+pub struct LinkView {
+    /// Since when.
+    #[serde(serialize_with = "rfc3339")]
+    pub linked_at: Timestamp,
+    /// The label, when the provider gave one.
+    pub email: Option<MaskedEmail>,
+}
+
+impl From<&Link> for LinkView {
+    fn from(link: &Link) -> Self {
+        Self {
+            linked_at: link.linked_at,
+            email: link.email.as_ref().map(MaskedEmail::of),
+        }
+    }
+}
+
+/// Whether an account must be linked, and from when.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct RequirementView {
+    /// False before the date, for an exempt account, and when paused.
+    pub required: bool,
+    /// From when linking is required; absent when paused.
+    #[serde(serialize_with = "rfc3339_or_null")]
+    pub since: Option<Timestamp>,
+    /// Until when this account is exempt.
+    #[serde(serialize_with = "rfc3339_or_null")]
+    pub exempt_until: Option<Timestamp>,
+}
+
+/// The paths of the section's forms. A form whose route does not exist has no path and is not shown.
+#[derive(Clone, Debug, Serialize)]
+pub struct ActionsView {
+    /// Begins a flow.
+    pub start_link: String,
+    /// Ends the link.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unlink: Option<String>,
+}
+
+/// What confirm answers while something waits to be confirmed.
+#[derive(Clone, Debug, Serialize)]
+pub struct ConfirmView {
+    /// The cloud account that is signed in.
+    pub account: ConfirmAccountView,
+    /// The identity that would be linked to it.
+    pub identity: ConfirmIdentityView,
+    /// Until when it can be confirmed.
+    #[serde(serialize_with = "rfc3339")]
+    pub expires_at: Timestamp,
+    /// The link that would be switched.
+    pub replacing: Option<ReplacedLinkView>,
+    /// What the form must repeat.
+    pub confirmation: String,
+}
+
+impl ConfirmView {
+    /// What the user of the account with the label `account_email` decides about, with the link that `pending` would switch.
+    #[must_use]
+    pub fn new(pending: &PendingLink, account_email: Option<EmailAddress>, replacing: Option<&Link>) -> Self {
+        Self {
+            account: ConfirmAccountView { email: account_email },
+            identity: ConfirmIdentityView {
+                email: pending.email.clone(),
+                email_verified: pending.email_verified,
+            },
+            expires_at: pending.expires_at,
+            replacing: replacing.map(|link| ReplacedLinkView {
+                email: link.email.as_ref().map(MaskedEmail::of),
+            }),
+            confirmation: pending.confirmation(),
+        }
+    }
+}
+
+/// A cloud account to its own user.
+#[derive(Clone, Debug, Serialize)]
+pub struct ConfirmAccountView {
+    /// The session's label, not masked.
+    pub email: Option<EmailAddress>,
+}
+
+/// The identity the user has just proved to be.
+#[derive(Clone, Debug, Serialize)]
+pub struct ConfirmIdentityView {
+    /// Its label, not masked.
+    pub email: Option<EmailAddress>,
+    /// Whether the provider has verified that address.
+    pub email_verified: bool,
+}
+
+/// The link that a switch ends.
+#[derive(Clone, Debug, Serialize)]
+pub struct ReplacedLinkView {
+    /// Its label.
+    pub email: Option<MaskedEmail>,
+}
+
+/// An e-mail label that shows its first character and its domain, and can show no more.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct MaskedEmail(String);
+
+impl MaskedEmail {
+    /// The mask of `address`.
+    #[must_use]
+    pub fn of(address: &EmailAddress) -> Self {
+        Self(address.masked())
+    }
+
+    /// The masked text, `m***@example.com`.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+fn rfc3339<S: Serializer>(instant: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(instant)
+}
+
+#[expect(clippy::ref_option, reason = "serde calls it with a reference to the field")]
+fn rfc3339_or_null<S: Serializer>(instant: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
+    instant.map(|instant| instant.to_string()).serialize(serializer)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{json, to_value};
+
+    use super::*;
+
+    fn email(text: &str) -> EmailAddress {
+        EmailAddress::parse(text).unwrap()
+    }
+
+    fn instant(text: &str) -> Timestamp {
+        Timestamp::parse_rfc3339(text).unwrap()
+    }
+
+    fn not_linked() -> StatusView {
+        StatusView {
+            provider: ProviderView {
+                id: ProviderId::parse("magento").unwrap(),
+                name: "Magento.com".into(),
+            },
+            link: None,
+            requirement: RequirementView {
+                required: false,
+                since: None,
+                exempt_until: None,
+            },
+            actions: ActionsView {
+                start_link: "/sso/magento/start-link".into(),
+                unlink: None,
+            },
+            reauthenticate: Some("https://accounts.example/sign-in".into()),
+        }
+    }
+
+    #[test]
+    fn status_of_a_linked_account_is_the_json_of_the_contract() {
+        let linked = StatusView {
+            link: Some(LinkView {
+                linked_at: instant("2020-03-02T10:11:12Z"),
+                email: Some(MaskedEmail::of(&email("maria@example.com"))),
+            }),
+            requirement: RequirementView {
+                required: true,
+                since: Some(instant("2020-04-01T00:00:00Z")),
+                exempt_until: None,
+            },
+            actions: ActionsView {
+                unlink: Some("/sso/magento/unlink".into()),
+                ..not_linked().actions
+            },
+            reauthenticate: None,
+            ..not_linked()
+        };
+        assert_eq!(
+            to_value(linked).unwrap(),
+            json!({
+                "provider": {"id": "magento", "name": "Magento.com"},
+                "status": "linked",
+                "link": {"linked_at": "2020-03-02T10:11:12Z", "email": "m***@example.com"},
+                "requirement": {"required": true, "since": "2020-04-01T00:00:00Z", "exempt_until": null},
+                "actions": {"start_link": "/sso/magento/start-link", "unlink": "/sso/magento/unlink"},
+                "reauthenticate": null
+            })
+        );
+    }
+
+    #[test]
+    fn status_of_an_account_that_is_not_linked_has_no_link_and_names_no_missing_route() {
+        assert_eq!(
+            to_value(not_linked()).unwrap(),
+            json!({
+                "provider": {"id": "magento", "name": "Magento.com"},
+                "status": "not_linked",
+                "link": null,
+                "requirement": {"required": false, "since": null, "exempt_until": null},
+                "actions": {"start_link": "/sso/magento/start-link"},
+                "reauthenticate": "https://accounts.example/sign-in"
+            })
+        );
+    }
+
+    #[test]
+    fn confirm_masks_only_the_link_that_would_be_switched() {
+        let view = ConfirmView {
+            account: ConfirmAccountView {
+                email: Some(email("maria@cloud.example")),
+            },
+            identity: ConfirmIdentityView {
+                email: Some(email("maria@shop.example")),
+                email_verified: true,
+            },
+            expires_at: instant("2020-03-02T10:21:12Z"),
+            replacing: Some(ReplacedLinkView {
+                email: Some(MaskedEmail::of(&email("old@shop.example"))),
+            }),
+            confirmation: "AAAAAAAAAAAAAAAAAAAAAA".into(),
+        };
+        assert_eq!(
+            to_value(view).unwrap(),
+            json!({
+                "account": {"email": "maria@cloud.example"},
+                "identity": {"email": "maria@shop.example", "email_verified": true},
+                "expires_at": "2020-03-02T10:21:12Z",
+                "replacing": {"email": "o***@shop.example"},
+                "confirmation": "AAAAAAAAAAAAAAAAAAAAAA"
+            })
+        );
+    }
+}

@@ -46,13 +46,19 @@ impl Timestamp {
     /// This instant and `duration` more, saturating at the end of the range.
     #[must_use]
     pub fn plus(self, duration: Duration) -> Self {
-        Self(self.0.saturating_add(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)))
+        Self(
+            self.0
+                .saturating_add(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)),
+        )
     }
 
     /// This instant less `duration`, saturating at the start of the range.
     #[must_use]
     pub fn minus(self, duration: Duration) -> Self {
-        Self(self.0.saturating_sub(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)))
+        Self(
+            self.0
+                .saturating_sub(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)),
+        )
     }
 
     /// Parses an RFC 3339 instant, `2020-04-01T00:00:00Z`.
@@ -85,8 +91,13 @@ pub struct SystemClock;
 
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
-        #[expect(clippy::disallowed_methods, reason = "this is the clock that everybody else is handed")]
-        let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "this is the clock that everybody else is handed"
+        )]
+        let since_epoch = SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap_or_default();
         Timestamp(i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX))
     }
 }
@@ -105,13 +116,21 @@ impl MovableClock {
 
     /// Sets the clock to `instant`, from where it goes on.
     pub fn set(&self, instant: Timestamp) {
-        self.offset_ms.store(instant.unix_ms().saturating_sub(SystemClock.now().unix_ms()), Ordering::SeqCst);
+        self.offset_ms.store(
+            instant.unix_ms().saturating_sub(SystemClock.now().unix_ms()),
+            Ordering::SeqCst,
+        );
     }
 }
 
 impl Clock for MovableClock {
     fn now(&self) -> Timestamp {
-        Timestamp(SystemClock.now().0.saturating_add(self.offset_ms.load(Ordering::SeqCst)))
+        Timestamp(
+            SystemClock
+                .now()
+                .0
+                .saturating_add(self.offset_ms.load(Ordering::SeqCst)),
+        )
     }
 }
 
@@ -143,7 +162,10 @@ pub struct SystemRandomness(SystemRandom);
 
 impl Default for SystemRandomness {
     fn default() -> Self {
-        #[expect(clippy::disallowed_methods, reason = "this is the randomness that everybody else is handed")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "this is the randomness that everybody else is handed"
+        )]
         let random = SystemRandom::new();
         Self(random)
     }
@@ -190,7 +212,13 @@ mod tests {
 
     #[test]
     fn what_is_not_an_instant_is_refused() {
-        for text in ["", "2020-04-01", "2020-04-01 00:00", "2020-13-01T00:00:00Z", "1585699200"] {
+        for text in [
+            "",
+            "2020-04-01",
+            "2020-04-01 00:00",
+            "2020-13-01T00:00:00Z",
+            "1585699200",
+        ] {
             assert_eq!(Timestamp::parse_rfc3339(text), None, "{text}");
         }
     }

@@ -44,7 +44,11 @@ impl FlowSecret {
     pub fn matches(&self, text: &str) -> bool {
         let (ours, theirs) = (self.reveal(), text.as_bytes());
         ours.len() == theirs.len()
-            && ours.bytes().zip(theirs).fold(0, |differences, (a, b)| differences | (a ^ b)) == 0
+            && ours
+                .bytes()
+                .zip(theirs)
+                .fold(0, |differences, (a, b)| differences | (a ^ b))
+                == 0
     }
 }
 

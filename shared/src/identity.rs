@@ -225,10 +225,22 @@ mod tests {
 
     #[test]
     fn an_issuer_is_a_url_without_query_and_fragment() {
-        for issuer in ["https://magento.example", "http://magento.localhost:8080", "https://id.example/tenant/1"] {
+        for issuer in [
+            "https://magento.example",
+            "http://magento.localhost:8080",
+            "https://id.example/tenant/1",
+        ] {
             assert_eq!(Issuer::parse(issuer).unwrap().as_str(), issuer);
         }
-        for hostile in ["", "magento.example", "https://", "ftp://a", "https://a?b", "https://a#b", "https://a b"] {
+        for hostile in [
+            "",
+            "magento.example",
+            "https://",
+            "ftp://a",
+            "https://a?b",
+            "https://a#b",
+            "https://a b",
+        ] {
             assert!(Issuer::parse(hostile).is_err(), "{hostile:?}");
         }
     }
@@ -236,7 +248,10 @@ mod tests {
     #[test]
     fn an_account_id_survives_its_path_form() {
         let account = AccountId::parse("a/b#c?d%").unwrap();
-        assert_eq!(AccountId::from_path_segment(&account.to_path_segment()).unwrap(), account);
+        assert_eq!(
+            AccountId::from_path_segment(&account.to_path_segment()).unwrap(),
+            account
+        );
         for hostile in ["", "YQ==", "a", "!", "IA", "4pyT"] {
             assert!(AccountId::from_path_segment(hostile).is_err(), "{hostile:?}");
         }
@@ -262,13 +277,25 @@ mod tests {
     #[test]
     fn what_is_no_usable_address_counts_as_absent() {
         let too_long = format!("{}@example.com", "m".repeat(254));
-        for text in ["", "maria", "@example.com", "maria@", "ma ria@example.com", "maria@exa\nmple.com", "\u{202E}m@x.y", &too_long] {
+        for text in [
+            "",
+            "maria",
+            "@example.com",
+            "maria@",
+            "ma ria@example.com",
+            "maria@exa\nmple.com",
+            "\u{202E}m@x.y",
+            &too_long,
+        ] {
             assert_eq!(EmailAddress::parse(text), None, "{text:?}");
         }
     }
 
     #[test]
     fn an_address_does_not_print() {
-        assert_eq!(format!("{:?}", EmailAddress::parse("maria@example.com").unwrap()), "EmailAddress(…)");
+        assert_eq!(
+            format!("{:?}", EmailAddress::parse("maria@example.com").unwrap()),
+            "EmailAddress(…)"
+        );
     }
 }

@@ -2,11 +2,13 @@
 
 pub mod clock;
 pub mod flow;
+pub mod http;
 pub mod identity;
+pub mod jose;
 pub mod link;
+pub mod outbound;
 #[cfg(feature = "relying-party")]
 pub mod provider;
-pub mod jose;
-pub mod outbound;
+pub mod seal;
 #[cfg(feature = "table")]
 pub mod table;

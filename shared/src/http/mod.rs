@@ -1,0 +1,5 @@
+//! What the functions have in common towards browsers: cookies, the same-origin check, error codes, answers.
+
+pub mod cookies;
+pub mod problem;
+pub mod same_origin;

@@ -1,5 +1,6 @@
 //! The domain of the account linking service.
 
+pub mod aws;
 pub mod clock;
 pub mod flow;
 pub mod http;

@@ -11,5 +11,6 @@ pub mod outbound;
 #[cfg(feature = "relying-party")]
 pub mod provider;
 pub mod seal;
+pub mod session;
 #[cfg(feature = "table")]
 pub mod table;

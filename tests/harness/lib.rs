@@ -1,1 +1,10 @@
-//! The test harness.
+//! What the tests stand on: browsers, engines, providers, and the stack made of them.
+//!
+//! A test names its actors (`alice`, `mallory`), lets each use a [`browser::Browser`], and asks the stack what came of it.
+#![expect(clippy::missing_panics_doc, reason = "a harness that cannot go on fails its test")]
+#![expect(
+    clippy::must_use_candidate,
+    reason = "an actor may do a thing without looking at what comes of it"
+)]
+
+pub mod browser;

@@ -1,1 +1,65 @@
-//! The table.
+//! The table: the only code that knows DynamoDB (contract section 7).
+//!
+//! What must be decided once is decided by the conditions of a write, never by a read before it: who owns an identity, what an
+//! account is linked to, whether a flow was used, whether an unlink came in between. A function can die at any line and nothing
+//! is half done.
+//!
+//! | pattern | keys | operation | method | functions | IAM actions |
+//! |---|---|---|---|---|---|
+//! | what is linked | `ACCOUNT#…` `LINK#…` | `GetItem`, strongly consistent | [`Table::read_account`] | status, confirm | `GetItem` |
+//! | take a flow up, once | `FLOW#…` `CLAIM` | `PutItem` if none, or our own | [`Table::claim`] | callback | `PutItem` |
+//! | link | `ACCOUNT#…` `LINK#…` · `IDENTITY#…` `OWNER` · `ACCOUNT#…` `EVENT#…` | `TransactWriteItems`: update · put · put | [`Table::commit`] | callback, confirm | `UpdateItem`, `PutItem` |
+//! | switch to another identity | the same · old `IDENTITY#…` `OWNER` | `GetItem`, then `TransactWriteItems`: update · put · put · delete | [`Table::switch`] | confirm | `GetItem`, `UpdateItem`, `PutItem`, `DeleteItem` |
+//! | note a refusal | `ACCOUNT#…` `EVENT#…` | `PutItem` if none | [`Table::record_refusal`] | callback, confirm | `PutItem` |
+//! | decline to confirm | `ACCOUNT#…` `EVENT#…` | `PutItem` if none | [`Table::cancel`] | confirm | `PutItem` |
+//! | unlink | `ACCOUNT#…` `LINK#…` · `IDENTITY#…` `OWNER` · `ACCOUNT#…` `EVENT#…` | `GetItem`, then `TransactWriteItems`: update · delete · put; when not linked `UpdateItem` | [`Table::unlink`] | unlink, account-policy | `GetItem`, `UpdateItem`, `DeleteItem`, `PutItem` |
+//!
+//! A transaction needs the IAM actions of its parts, none of its own. Nothing scans, and there is no index: each pattern names
+//! its items by their keys.
+//!
+//! The IAM policies in `template.yaml` follow the last column line by line.
+
+mod claim;
+mod client;
+mod commit;
+mod error;
+mod event;
+mod items;
+mod keys;
+mod provision;
+mod read;
+mod transaction;
+mod unlink;
+
+use aws_sdk_dynamodb::Client;
+
+use crate::aws::AwsEnvironment;
+
+pub use self::{
+    claim::{AttemptId, CLAIM_RETENTION, ClaimError},
+    client::CallLimits,
+    commit::{CommitError, CommitToken},
+    error::{RequestFailure, TableError},
+    event::EventId,
+    unlink::Unlinked,
+};
+
+/// The one table of the service. Cheap to clone: clones share the connections.
+#[derive(Clone, Debug)]
+pub struct Table {
+    client: Client,
+    name: String,
+    limits: CallLimits,
+}
+
+impl Table {
+    /// The table called `name` in `aws`. Nothing is sent before the first call.
+    #[must_use]
+    pub fn connect(aws: &AwsEnvironment, name: String, limits: CallLimits) -> Self {
+        Self {
+            client: client::connect(aws, limits),
+            name,
+            limits,
+        }
+    }
+}

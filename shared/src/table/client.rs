@@ -1,0 +1,146 @@
+//! The SDK's client: how often, how long and whom it may trust.
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::{
+    Client, Config,
+    config::{
+        BehaviorVersion, Region, StalledStreamProtectionConfig,
+        retry::{ClassifyRetry, RetryAction, RetryConfig},
+        timeout::TimeoutConfig,
+    },
+    operation::{put_item::PutItemError, transact_write_items::TransactWriteItemsError, update_item::UpdateItemError},
+};
+use aws_smithy_http_client::{
+    Builder,
+    tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode},
+};
+use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
+use aws_smithy_types::retry::ErrorKind;
+
+use super::{
+    error::{RequestFailure, TableError},
+    transaction::may_pass_later,
+};
+use crate::{aws::AwsEnvironment, clock::Deadline};
+
+/// Amazon's own root certificates, to which all of its endpoints lead. Reading the system's certificate directory instead costs
+/// more than the rest of a cold start's set-up.
+const AMAZON_ROOTS: &[u8] = include_bytes!("amazon_roots.pem");
+
+/// How much of a request's time one call to the table may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CallLimits {
+    /// How often a request is sent at most.
+    pub attempts: u32,
+    /// How long one attempt may take, when the request's deadline leaves that much.
+    pub attempt_timeout: Duration,
+    /// The longest pause before the second attempt; it doubles with each further one.
+    pub initial_backoff: Duration,
+}
+
+/// The contract's bounds (section 7).
+impl Default for CallLimits {
+    fn default() -> Self {
+        Self {
+            attempts: 3,
+            attempt_timeout: Duration::from_secs(2),
+            initial_backoff: Duration::from_millis(50),
+        }
+    }
+}
+
+impl CallLimits {
+    /// What one call may take now: each attempt the smaller of its own bound and what is left, all of them what is left.
+    pub(super) fn until(
+        self,
+        doing: &'static str,
+        deadline: Deadline,
+    ) -> Result<aws_sdk_dynamodb::config::Builder, TableError> {
+        let left = deadline.left();
+        if left.is_zero() {
+            return Err(TableError::Unavailable {
+                doing,
+                cause: RequestFailure::NoTimeLeft,
+            });
+        }
+        Ok(Config::builder().timeout_config(
+            TimeoutConfig::builder()
+                // Part of the connection pool's name: it must be the same in every call.
+                .connect_timeout(self.attempt_timeout)
+                .operation_attempt_timeout(self.attempt_timeout.min(left))
+                .operation_timeout(left)
+                .build(),
+        ))
+    }
+}
+
+/// A client for `aws`. Credentials and region are given, so that nothing is looked up.
+pub(super) fn connect(aws: &AwsEnvironment, limits: CallLimits) -> Client {
+    let mut config = Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new(aws.region.clone()))
+        .credentials_provider(aws.credentials.clone())
+        .http_client(https_client())
+        .retry_config(
+            RetryConfig::standard()
+                .with_max_attempts(limits.attempts)
+                .with_initial_backoff(limits.initial_backoff),
+        )
+        .retry_classifier(RetryConflicts)
+        // Answers are small, and each attempt has a bound of its own.
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
+    if let Some(endpoint) = &aws.dynamodb_endpoint {
+        config = config.endpoint_url(endpoint);
+    }
+    Client::from_conf(config.build())
+}
+
+fn https_client() -> aws_sdk_dynamodb::config::SharedHttpClient {
+    let roots = TrustStore::empty().with_pem_certificate(AMAZON_ROOTS);
+    let builder = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring));
+    match TlsContext::builder().with_trust_store(roots).build() {
+        Ok(context) => builder.tls_context(context).build_https(),
+        // It never fails in this version of the crate; the system's roots would serve as well.
+        Err(_) => builder.build_https(),
+    }
+}
+
+/// Sends again what only met another transaction: nothing was written, and a moment later the items are free. The SDK does not, since it
+/// cannot know that a cancellation has no other reason.
+#[derive(Debug)]
+struct RetryConflicts;
+
+impl ClassifyRetry for RetryConflicts {
+    fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
+        let Some(Err(error)) = context.output_or_error() else {
+            return RetryAction::NoActionIndicated;
+        };
+        let Some(error) = error.as_operation_error() else {
+            return RetryAction::NoActionIndicated;
+        };
+        let is_conflict = match error.downcast_ref() {
+            Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
+                may_pass_later(cancelled.cancellation_reasons())
+            }
+            _ => {
+                matches!(
+                    error.downcast_ref(),
+                    Some(PutItemError::TransactionConflictException(_))
+                ) || matches!(
+                    error.downcast_ref(),
+                    Some(UpdateItemError::TransactionConflictException(_))
+                )
+            }
+        };
+        if is_conflict {
+            RetryAction::retryable_error(ErrorKind::TransientError)
+        } else {
+            RetryAction::NoActionIndicated
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        "transaction conflicts"
+    }
+}

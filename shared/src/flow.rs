@@ -16,10 +16,10 @@ use crate::{
 };
 
 /// How long a flow may take (contract section 9).
-pub const FLOW_LIFETIME: Duration = Duration::from_secs(600);
+pub const FLOW_LIFETIME: Duration = Duration::from_mins(10);
 
 /// How long a pending link waits for its user (contract section 9).
-pub const PENDING_LIFETIME: Duration = Duration::from_secs(600);
+pub const PENDING_LIFETIME: Duration = Duration::from_mins(10);
 
 /// How many flows one browser keeps; the oldest go first (contract section 4).
 pub const FLOWS_PER_BROWSER: usize = 4;
@@ -118,6 +118,25 @@ pub enum ReturnTarget {
     Settings,
     /// `onboarding`: `ONBOARDING_URL`.
     Onboarding,
+}
+
+impl ReturnTarget {
+    /// The id that stands for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Settings => "settings",
+            Self::Onboarding => "onboarding",
+        }
+    }
+
+    /// What `id` stands for.
+    #[must_use]
+    pub fn parse(id: &str) -> Option<Self> {
+        [Self::Settings, Self::Onboarding]
+            .into_iter()
+            .find(|target| target.as_str() == id)
+    }
 }
 
 /// What a flow is for. Sealed into it, so that a link flow can never end as a sign-in nor the other way round.

@@ -2,4 +2,5 @@
 
 pub mod cookies;
 pub mod problem;
+pub mod request;
 pub mod same_origin;

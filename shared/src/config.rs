@@ -1,0 +1,583 @@
+//! Configuration: environment variables, read once at start, one struct per concern (contract section 8).
+//!
+//! Each struct's `read` notes every mistake it finds, by the variable's name, and goes on; [`Reader::finish`] reports them all
+//! together. A function reads only the structs it needs, so its role and its template need only those variables.
+
+use std::{collections::HashMap, fmt, time::Duration};
+
+use http::Uri;
+use serde::Deserialize;
+
+use crate::{
+    clock::Timestamp,
+    flow::ReturnTarget,
+    identity::{Issuer, ProviderId},
+    outbound::Locality,
+    requirement::LinkingRequired,
+    seal::FlowKeys,
+};
+
+/// The variables a process was started with.
+#[derive(Clone, Default)]
+pub struct Environment(HashMap<String, String>);
+
+impl Environment {
+    /// The process's own variables. What is not UTF-8 counts as absent.
+    #[must_use]
+    pub fn of_process() -> Self {
+        std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect()
+    }
+
+    /// The variable's value; an empty one counts as absent.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    /// Sets a variable.
+    pub fn set(&mut self, name: &str, value: impl Into<String>) {
+        self.0.insert(name.to_owned(), value.into());
+    }
+}
+
+impl FromIterator<(String, String)> for Environment {
+    fn from_iter<I: IntoIterator<Item = (String, String)>>(variables: I) -> Self {
+        Self(variables.into_iter().collect())
+    }
+}
+
+/// Only the names: values may be secrets.
+impl fmt::Debug for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+/// Everything that is wrong with the configuration, each mistake beginning with the variable's name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the configuration is wrong: {}", .0.join("; "))]
+pub struct ConfigError(pub Vec<String>);
+
+/// Reads an [`Environment`] and collects the mistakes.
+#[derive(Debug)]
+pub struct Reader<'a> {
+    environment: &'a Environment,
+    mistakes: Vec<String>,
+}
+
+impl<'a> Reader<'a> {
+    /// A reader that has found no mistake yet.
+    #[must_use]
+    pub const fn new(environment: &'a Environment) -> Self {
+        Self {
+            environment,
+            mistakes: Vec::new(),
+        }
+    }
+
+    /// The variable's value, when it has one.
+    #[must_use]
+    pub fn optional(&self, name: &str) -> Option<&'a str> {
+        self.environment.get(name)
+    }
+
+    /// The variable's value; a mistake when it has none.
+    pub fn required(&mut self, name: &str) -> Option<&'a str> {
+        let value = self.optional(name);
+        if value.is_none() {
+            self.mistake(name, "is missing");
+        }
+        value
+    }
+
+    /// The variable's value as `parse` reads it, or `default` when it has none; a mistake when it cannot be read.
+    pub fn parsed<T>(
+        &mut self,
+        name: &str,
+        default: T,
+        expected: &str,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Option<T> {
+        let Some(value) = self.optional(name) else {
+            return Some(default);
+        };
+        let parsed = parse(value);
+        if parsed.is_none() {
+            self.mistake(name, format_args!("must be {expected}"));
+        }
+        parsed
+    }
+
+    /// Notes a mistake. `what` must not repeat the variable's value, which may be a secret.
+    pub fn mistake(&mut self, name: &str, what: impl fmt::Display) {
+        self.mistakes.push(format!("{name} {what}"));
+    }
+
+    /// `configuration`, if everything of it was read and nothing was wrong.
+    pub fn finish<T>(self, configuration: Option<T>) -> Result<T, ConfigError> {
+        match configuration {
+            Some(configuration) if self.mistakes.is_empty() => Ok(configuration),
+            _ => Err(ConfigError(self.mistakes)),
+        }
+    }
+}
+
+/// The origin and the pages of accounts.magento.cloud.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Site {
+    /// `PUBLIC_ORIGIN`: scheme, host and port, as a browser writes them.
+    pub origin: String,
+    /// What follows from its host.
+    pub locality: Locality,
+    /// `SETTINGS_URL`: the page with the section *Single sign-on*.
+    pub settings: PageUrl,
+    /// `SIGN_IN_URL`.
+    pub sign_in: PageUrl,
+    /// `ONBOARDING_URL`, the other place a flow may end.
+    pub onboarding: Option<PageUrl>,
+}
+
+impl Site {
+    /// Reads `PUBLIC_ORIGIN`, `SETTINGS_URL`, `SIGN_IN_URL` and `ONBOARDING_URL`.
+    pub fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        let origin = reader.required("PUBLIC_ORIGIN").and_then(|text| {
+            let origin = parse_origin(text);
+            if origin.is_none() {
+                reader.mistake(
+                    "PUBLIC_ORIGIN",
+                    "must be an origin, https://host or https://host:port (http only for localhost and *.localhost)",
+                );
+            }
+            origin
+        });
+        // While the origin is unknown the pages are held to the stricter rule.
+        let locality = origin.as_ref().map_or(Locality::Deployed, |(_, locality)| *locality);
+        let settings = PageUrl::read(reader, "SETTINGS_URL", locality);
+        let sign_in = PageUrl::read(reader, "SIGN_IN_URL", locality);
+        let onboarding = match reader.optional("ONBOARDING_URL") {
+            None => Some(None),
+            Some(_) => PageUrl::read(reader, "ONBOARDING_URL", locality).map(Some),
+        };
+        let (origin, locality) = origin?;
+        Some(Self {
+            origin,
+            locality,
+            settings: settings?,
+            sign_in: sign_in?,
+            onboarding: onboarding?,
+        })
+    }
+
+    /// Whether a flow may end at `target` here.
+    #[must_use]
+    pub const fn has_page(&self, target: ReturnTarget) -> bool {
+        match target {
+            ReturnTarget::Settings => true,
+            ReturnTarget::Onboarding => self.onboarding.is_some(),
+        }
+    }
+
+    /// The page a return target stands for. A target is only sealed into a flow when its page is configured; should the configuration
+    /// have changed since, the settings page serves.
+    #[must_use]
+    pub fn page(&self, target: ReturnTarget) -> &PageUrl {
+        match target {
+            ReturnTarget::Settings => &self.settings,
+            ReturnTarget::Onboarding => self.onboarding.as_ref().unwrap_or(&self.settings),
+        }
+    }
+}
+
+/// `scheme://host[:port]` in the form browsers put into `Origin`: lower case, no default port, nothing behind it.
+fn parse_origin(text: &str) -> Option<(String, Locality)> {
+    let uri: Uri = text.parse().ok()?;
+    let (scheme, host) = (uri.scheme_str()?, uri.host()?);
+    let locality = Locality::of_host(host);
+    let default_port = if scheme == "https" { 443 } else { 80 };
+    let written = match uri.port_u16() {
+        Some(port) if port != default_port => format!("{scheme}://{host}:{port}"),
+        _ => format!("{scheme}://{host}"),
+    };
+    let as_browsers_write_it = text == written && !text.contains(|c: char| c.is_ascii_uppercase());
+    (locality.allows(scheme, host) && as_browsers_write_it).then_some((written, locality))
+}
+
+/// The absolute URL of a page of accounts.magento.cloud, to which queries are added.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PageUrl(String);
+
+impl PageUrl {
+    fn read(reader: &mut Reader<'_>, name: &str, locality: Locality) -> Option<Self> {
+        let text = reader.required(name)?;
+        let url = Self::parse(text, locality);
+        if url.is_none() {
+            reader.mistake(
+                name,
+                "must be an absolute https URL without fragment (http only in a local configuration)",
+            );
+        }
+        url
+    }
+
+    fn parse(text: &str, locality: Locality) -> Option<Self> {
+        let uri: Uri = text.parse().ok()?;
+        let plain = !uri.authority()?.as_str().contains('@') && !text.contains('#');
+        (plain && locality.allows(uri.scheme_str()?, uri.host()?)).then(|| Self(text.to_owned()))
+    }
+
+    /// The URL as configured.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The URL with `parameters` added to its query.
+    #[must_use]
+    pub fn with(&self, parameters: &[(&str, &str)]) -> String {
+        let separator = if self.0.contains('?') { '&' } else { '?' };
+        let query = form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(parameters)
+            .finish();
+        format!("{}{separator}{query}", self.0)
+    }
+}
+
+/// A provider as far as everybody needs to know it: its name in paths, its name for people, where it lives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProviderEntry {
+    /// Its name in paths and keys.
+    pub id: ProviderId,
+    /// Its name for people.
+    pub name: String,
+    /// The origins a form may be redirected to on the way to it.
+    pub form_origins: Vec<String>,
+}
+
+/// The configured providers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProviderDirectory(Vec<ProviderEntry>);
+
+impl ProviderDirectory {
+    /// Reads `id`, `name`, `issuer` and `authorization_endpoint` of each element of `PROVIDERS`, and nothing else of it.
+    pub fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        #[derive(Deserialize)]
+        struct Element {
+            id: ProviderId,
+            name: String,
+            issuer: Issuer,
+            authorization_endpoint: Option<String>,
+        }
+        let text = reader.required("PROVIDERS")?;
+        let elements = serde_json::from_str::<Vec<Element>>(text)
+            .ok()
+            .filter(|elements| !elements.is_empty());
+        let Some(elements) = elements else {
+            reader.mistake(
+                "PROVIDERS",
+                "must be a JSON list of providers, each with id, name and issuer",
+            );
+            return None;
+        };
+        let entries: Vec<ProviderEntry> = elements
+            .into_iter()
+            .map(|element| {
+                let urls = [Some(element.issuer.as_str()), element.authorization_endpoint.as_deref()];
+                let mut form_origins: Vec<String> = urls.into_iter().flatten().filter_map(origin_of).collect();
+                form_origins.dedup();
+                ProviderEntry {
+                    id: element.id,
+                    name: element.name,
+                    form_origins,
+                }
+            })
+            .collect();
+        let repeated = entries
+            .iter()
+            .enumerate()
+            .any(|(n, entry)| entries[..n].iter().any(|other| other.id == entry.id));
+        if repeated {
+            reader.mistake("PROVIDERS", "names a provider twice");
+            return None;
+        }
+        Some(Self(entries))
+    }
+
+    /// The provider of this id.
+    #[must_use]
+    pub fn find(&self, id: &str) -> Option<&ProviderEntry> {
+        self.0.iter().find(|entry| entry.id.as_str() == id)
+    }
+}
+
+/// The origin of a URL, `https://host[:port]`.
+fn origin_of(url: &str) -> Option<String> {
+    let uri: Uri = url.parse().ok()?;
+    Some(format!("{}://{}", uri.scheme_str()?, uri.authority()?))
+}
+
+/// Where the keys that seal flows come from.
+#[derive(Debug)]
+pub enum FlowKeysSource {
+    /// `FLOW_KEYS`: in the environment, local configurations only.
+    Given(FlowKeys),
+    /// `FLOW_KEYS_ARN`: a secret in Secrets Manager.
+    Secret(String),
+}
+
+impl FlowKeysSource {
+    /// Reads `FLOW_KEYS` or `FLOW_KEYS_ARN`.
+    pub fn read(reader: &mut Reader<'_>, site: Option<&Site>) -> Option<Self> {
+        match (reader.optional("FLOW_KEYS"), reader.optional("FLOW_KEYS_ARN")) {
+            (Some(_), Some(_)) => reader.mistake("FLOW_KEYS", "and FLOW_KEYS_ARN exclude each other"),
+            (None, None) => reader.mistake("FLOW_KEYS_ARN", "is missing"),
+            (None, Some(arn)) => return Some(Self::Secret(arn.to_owned())),
+            (Some(keys), None) => {
+                let site = site?;
+                if site.locality == Locality::Deployed {
+                    reader.mistake("FLOW_KEYS", "is for local configurations only; use FLOW_KEYS_ARN");
+                } else {
+                    match FlowKeys::parse(keys, &site.origin) {
+                        Ok(keys) => return Some(Self::Given(keys)),
+                        Err(error) => reader.mistake("FLOW_KEYS", format_args!("is unusable: {error}")),
+                    }
+                }
+            }
+        }
+        None
+    }
+}
+
+/// How old a sign-in may be for a change of the link (`REAUTHENTICATE_AFTER_SECONDS`, default 3600).
+pub fn read_reauthenticate_after(reader: &mut Reader<'_>) -> Option<Duration> {
+    reader.parsed(
+        "REAUTHENTICATE_AFTER_SECONDS",
+        Duration::from_hours(1),
+        "a whole number of seconds above 0",
+        |text| {
+            text.parse()
+                .ok()
+                .filter(|seconds| *seconds > 0)
+                .map(Duration::from_secs)
+        },
+    )
+}
+
+/// How long one call to the provider may take (`PROVIDER_TIMEOUT_MS`, default 3000).
+pub fn read_provider_timeout(reader: &mut Reader<'_>) -> Option<Duration> {
+    reader.parsed(
+        "PROVIDER_TIMEOUT_MS",
+        Duration::from_secs(3),
+        "a whole number of milliseconds above 0",
+        |text| {
+            text.parse()
+                .ok()
+                .filter(|milliseconds| *milliseconds > 0)
+                .map(Duration::from_millis)
+        },
+    )
+}
+
+/// From when linking is required (`LINKING_REQUIRED_FROM`, default 2020-04-01T00:00:00Z; `never` pauses it).
+pub fn read_linking_required(reader: &mut Reader<'_>) -> Option<LinkingRequired> {
+    let default = LinkingRequired::From(Timestamp::from_unix_seconds(1_585_699_200));
+    reader.parsed(
+        "LINKING_REQUIRED_FROM",
+        default,
+        "an RFC 3339 instant or `never`",
+        |text| match text {
+            "never" => Some(LinkingRequired::Never),
+            instant => Timestamp::parse_rfc3339(instant).map(LinkingRequired::From),
+        },
+    )
+}
+
+/// When the user is asked before a link is committed (`CONFIRM_LINK`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ConfirmLink {
+    /// `when_email_differs`: unless the provider has verified the very address the session names.
+    #[default]
+    WhenEmailDiffers,
+    /// `always`.
+    Always,
+    /// `never`, but for a switch.
+    Never,
+}
+
+impl ConfirmLink {
+    /// Reads `CONFIRM_LINK`.
+    pub fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        let expected = "when_email_differs, always or never";
+        reader.parsed("CONFIRM_LINK", Self::default(), expected, |text| match text {
+            "when_email_differs" => Some(Self::WhenEmailDiffers),
+            "always" => Some(Self::Always),
+            "never" => Some(Self::Never),
+            _ => None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn environment(variables: &[(&str, &str)]) -> Environment {
+        variables
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect()
+    }
+
+    fn site(variables: &[(&str, &str)]) -> Result<Site, ConfigError> {
+        let environment = environment(variables);
+        let mut reader = Reader::new(&environment);
+        let site = Site::read(&mut reader);
+        reader.finish(site)
+    }
+
+    #[test]
+    fn every_mistake_is_reported_at_once_and_by_name() {
+        let environment = environment(&[
+            ("PUBLIC_ORIGIN", "https://accounts.example/"),
+            ("SETTINGS_URL", "/user"),
+            ("ONBOARDING_URL", "https://accounts.example/#top"),
+            ("CONFIRM_LINK", "sometimes"),
+            ("REAUTHENTICATE_AFTER_SECONDS", "0"),
+            ("PROVIDER_TIMEOUT_MS", "3s"),
+            ("LINKING_REQUIRED_FROM", "tomorrow"),
+            ("FLOW_KEYS", "secret"),
+            ("FLOW_KEYS_ARN", "arn"),
+            ("PROVIDERS", "{}"),
+        ]);
+        let mut reader = Reader::new(&environment);
+        let site = Site::read(&mut reader);
+        let _ = FlowKeysSource::read(&mut reader, site.as_ref());
+        let _ = ProviderDirectory::read(&mut reader);
+        let _ = (ConfirmLink::read(&mut reader), read_reauthenticate_after(&mut reader));
+        let _ = (read_provider_timeout(&mut reader), read_linking_required(&mut reader));
+        let ConfigError(mistakes) = reader.finish(site).unwrap_err();
+        let names: Vec<&str> = mistakes
+            .iter()
+            .filter_map(|mistake| mistake.split(' ').next())
+            .collect();
+        assert_eq!(
+            names,
+            [
+                "PUBLIC_ORIGIN",
+                "SETTINGS_URL",
+                "SIGN_IN_URL",
+                "ONBOARDING_URL",
+                "FLOW_KEYS",
+                "PROVIDERS",
+                "CONFIRM_LINK",
+                "REAUTHENTICATE_AFTER_SECONDS",
+                "PROVIDER_TIMEOUT_MS",
+                "LINKING_REQUIRED_FROM"
+            ]
+        );
+        assert!(!mistakes.concat().contains("secret"));
+    }
+
+    #[test]
+    fn http_is_for_localhost_only() {
+        let at = |origin: &str, page: &str| {
+            site(&[("PUBLIC_ORIGIN", origin), ("SETTINGS_URL", page), ("SIGN_IN_URL", page)]).map(|site| site.locality)
+        };
+        assert_eq!(
+            at("https://a.example", "https://a.example/user"),
+            Ok(Locality::Deployed)
+        );
+        assert_eq!(
+            at("http://a.localhost:8080", "http://a.localhost:8080/user"),
+            Ok(Locality::Local)
+        );
+        assert_eq!(at("https://localhost", "https://localhost/user"), Ok(Locality::Local));
+        assert!(at("http://a.example", "https://a.example/user").is_err());
+        assert!(at("https://a.example", "http://a.example/user").is_err());
+        assert!(at("https://a.example", "http://a.localhost/user").is_err());
+        assert!(at("http://a.localhost", "http://a.example/user").is_err());
+        assert!(at("http://localhost.example", "http://localhost.example/user").is_err());
+        assert!(at("http://notlocalhost", "http://notlocalhost/user").is_err());
+    }
+
+    #[test]
+    fn an_origin_is_written_as_browsers_write_it() {
+        for text in [
+            "https://a.example/",
+            "https://a.example:443",
+            "https://A.example",
+            "https://u@a.example",
+            "https://a.example/x",
+            "https://a.example?x",
+            "a.example",
+            "//a.example",
+            "ftp://a.example",
+            "null",
+        ] {
+            assert_eq!(parse_origin(text), None, "{text}");
+        }
+        assert!(parse_origin("https://a.example:8443").is_some());
+    }
+
+    #[test]
+    fn a_page_takes_more_parameters_whatever_it_has() {
+        let page = |text: &str| PageUrl::parse(text, Locality::Deployed).unwrap();
+        let parameters = [("sso", "linked"), ("provider", "a b&c")];
+        assert_eq!(
+            page("https://a.example/user").with(&parameters),
+            "https://a.example/user?sso=linked&provider=a+b%26c"
+        );
+        assert_eq!(
+            page("https://a.example/?p=1").with(&parameters),
+            "https://a.example/?p=1&sso=linked&provider=a+b%26c"
+        );
+    }
+
+    #[test]
+    fn an_unconfigured_onboarding_page_falls_back_to_the_settings_page() {
+        let page = ("SETTINGS_URL", "https://a.example/user");
+        let site = site(&[
+            ("PUBLIC_ORIGIN", "https://a.example"),
+            page,
+            ("SIGN_IN_URL", "https://a.example/in"),
+        ])
+        .unwrap();
+        assert_eq!(site.page(ReturnTarget::Onboarding), &site.settings);
+    }
+
+    #[test]
+    fn flow_keys_in_the_environment_are_for_local_configurations_only() {
+        let keys = ("FLOW_KEYS", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=");
+        let read = |origin: &str| {
+            let page = format!("{origin}/user");
+            let environment = environment(&[
+                ("PUBLIC_ORIGIN", origin),
+                ("SETTINGS_URL", &page),
+                ("SIGN_IN_URL", &page),
+                keys,
+            ]);
+            let mut reader = Reader::new(&environment);
+            let site = Site::read(&mut reader);
+            let keys = FlowKeysSource::read(&mut reader, site.as_ref());
+            reader.finish(keys).is_ok()
+        };
+        assert!(read("http://a.localhost"));
+        assert!(!read("https://a.example"));
+    }
+
+    #[test]
+    fn a_provider_is_found_by_its_exact_id() {
+        let environment = environment(&[(
+            "PROVIDERS",
+            r#"[{"id":"magento","name":"Magento.com","issuer":"https://id.magento.example/x","client_id":"c"}]"#,
+        )]);
+        let mut reader = Reader::new(&environment);
+        let directory = ProviderDirectory::read(&mut reader).unwrap();
+        assert_eq!(
+            directory.find("magento").unwrap().form_origins,
+            ["https://id.magento.example"]
+        );
+        assert_eq!(directory.find("Magento"), None);
+    }
+}

@@ -126,11 +126,7 @@ pub struct HttpClient {
 impl HttpClient {
     /// A client for a configuration of `locality`, which trusts Mozilla's certificate authorities.
     #[must_use]
-    #[expect(
-        clippy::expect_used,
-        clippy::missing_panics_doc,
-        reason = "ring has the cipher suites of TLS 1.2 and 1.3"
-    )]
+    #[expect(clippy::missing_panics_doc, reason = "ring has the cipher suites of TLS 1.2 and 1.3")]
     pub fn new(locality: Locality) -> Self {
         let roots = RootCertStore {
             roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),

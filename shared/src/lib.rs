@@ -15,6 +15,7 @@ pub mod outbound;
 pub mod provider;
 pub mod requirement;
 pub mod seal;
+pub mod secrets;
 pub mod session;
 #[cfg(feature = "table")]
 pub mod table;

@@ -1,0 +1,274 @@
+//! Secrets Manager and KMS: one signed call each, over our own HTTPS client.
+//!
+//! Two more SDK crates would bring code for some hundred operations of which we use one apiece. The signature (SigV4) is the
+//! SDK's own crate.
+
+use std::time::{Duration, SystemTime};
+
+use aws_sigv4::{
+    http_request::{SignableBody, SignableRequest, SigningSettings, sign},
+    sign::v4,
+};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use http::{HeaderValue, Method, Request, StatusCode, header::CONTENT_TYPE};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::{
+    aws::AwsEnvironment,
+    clock::{Deadline, Timestamp},
+    outbound::{Bounds, HttpClient, OutboundError},
+};
+
+/// How long one call may take when the request's deadline leaves that much.
+const CALL_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// A secret may have 64 KiB (Secrets Manager's own bound), and JSON around it.
+const MAX_ANSWER_BYTES: usize = 80 * 1024;
+
+/// Why a secret could not be had, or nothing be signed.
+#[derive(Debug, thiserror::Error)]
+pub enum SecretError {
+    /// The request could not be signed: the clock, the credentials or the endpoint are unusable.
+    #[error("signing the request to {0}")]
+    Signing(&'static str),
+    /// No answer came.
+    #[error("calling {service}")]
+    Call {
+        /// Secrets Manager or KMS.
+        service: &'static str,
+        /// What went wrong.
+        #[source]
+        source: OutboundError,
+    },
+    /// The service refused: no permission, no such secret or key.
+    #[error("{service} refused with status {status}")]
+    Refused {
+        /// Secrets Manager or KMS.
+        service: &'static str,
+        /// What it answered.
+        status: StatusCode,
+    },
+    /// The answer, or the secret in it, is not what it must be.
+    #[error("reading the answer of {0}")]
+    Unusable(&'static str),
+    /// The last attempt is too recent to try again.
+    #[error("it is too early to ask again")]
+    TooEarly,
+}
+
+/// The algorithms KMS signs a client assertion with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KmsAlgorithm {
+    /// RS256: an RSA key.
+    RsassaPkcs1V15Sha256,
+    /// ES256: a P-256 key.
+    EcdsaSha256,
+}
+
+impl KmsAlgorithm {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::RsassaPkcs1V15Sha256 => "RSASSA_PKCS1_V1_5_SHA_256",
+            Self::EcdsaSha256 => "ECDSA_SHA_256",
+        }
+    }
+}
+
+/// Calls Secrets Manager and KMS with this process's credentials.
+#[derive(Clone, Debug)]
+pub struct SecretStore {
+    aws: AwsEnvironment,
+    client: HttpClient,
+}
+
+struct Service {
+    name: &'static str,
+    signing_name: &'static str,
+    target: &'static str,
+}
+
+const SECRETS_MANAGER: Service = Service {
+    name: "Secrets Manager",
+    signing_name: "secretsmanager",
+    target: "secretsmanager.GetSecretValue",
+};
+
+const KMS: Service = Service {
+    name: "KMS",
+    signing_name: "kms",
+    target: "TrentService.Sign",
+};
+
+impl SecretStore {
+    /// Calls as `aws` says, through `client`.
+    #[must_use]
+    pub const fn new(aws: AwsEnvironment, client: HttpClient) -> Self {
+        Self { aws, client }
+    }
+
+    /// The current text of the secret `arn` (`GetSecretValue`).
+    pub async fn secret(&self, arn: &str, now: Timestamp, deadline: Deadline) -> Result<String, SecretError> {
+        #[derive(Deserialize)]
+        struct Answer {
+            #[serde(rename = "SecretString")]
+            secret: String,
+        }
+        let endpoint = self.aws.secrets_manager_endpoint.as_deref();
+        let body = self
+            .call(&SECRETS_MANAGER, endpoint, &json!({ "SecretId": arn }), now, deadline)
+            .await?;
+        let answer: Answer = serde_json::from_slice(&body).map_err(|_| SecretError::Unusable(SECRETS_MANAGER.name))?;
+        Ok(answer.secret)
+    }
+
+    /// `digest`, a SHA-256, signed with the key `arn` (`Sign`). An ECDSA signature comes in DER.
+    pub async fn sign(
+        &self,
+        arn: &str,
+        algorithm: KmsAlgorithm,
+        digest: &[u8],
+        now: Timestamp,
+        deadline: Deadline,
+    ) -> Result<Vec<u8>, SecretError> {
+        #[derive(Deserialize)]
+        struct Answer {
+            #[serde(rename = "Signature")]
+            signature: String,
+        }
+        let request = json!({
+            "KeyId": arn,
+            "Message": STANDARD.encode(digest),
+            "MessageType": "DIGEST",
+            "SigningAlgorithm": algorithm.as_str(),
+        });
+        let body = self
+            .call(&KMS, self.aws.kms_endpoint.as_deref(), &request, now, deadline)
+            .await?;
+        let unusable = SecretError::Unusable(KMS.name);
+        let Ok(answer) = serde_json::from_slice::<Answer>(&body) else {
+            return Err(unusable);
+        };
+        STANDARD.decode(answer.signature).map_err(|_| unusable)
+    }
+
+    async fn call(
+        &self,
+        service: &Service,
+        endpoint: Option<&str>,
+        body: &Value,
+        now: Timestamp,
+        deadline: Deadline,
+    ) -> Result<Vec<u8>, SecretError> {
+        let request = self
+            .signed(service, endpoint, body, now)
+            .ok_or(SecretError::Signing(service.name))?;
+        let bounds = Bounds {
+            max_bytes: MAX_ANSWER_BYTES,
+            timeout: CALL_TIMEOUT.min(deadline.left()),
+        };
+        let answer = self.client.send(request, bounds).await;
+        let answer = answer.map_err(|source| SecretError::Call {
+            service: service.name,
+            source,
+        })?;
+        match answer.status() {
+            StatusCode::OK => Ok(answer.into_body()),
+            status => Err(SecretError::Refused {
+                service: service.name,
+                status,
+            }),
+        }
+    }
+
+    /// The request in AWS's JSON protocol 1.1, signed at `now`.
+    fn signed(
+        &self,
+        service: &Service,
+        endpoint: Option<&str>,
+        body: &Value,
+        now: Timestamp,
+    ) -> Option<Request<Vec<u8>>> {
+        let endpoint = endpoint.map_or_else(
+            || format!("https://{}.{}.amazonaws.com", service.signing_name, self.aws.region),
+            |endpoint| endpoint.trim_end_matches('/').to_owned(),
+        );
+        let mut request = Request::builder()
+            .method(Method::POST)
+            .uri(format!("{endpoint}/"))
+            .header(CONTENT_TYPE, HeaderValue::from_static("application/x-amz-json-1.1"))
+            .header("x-amz-target", HeaderValue::from_static(service.target))
+            .body(serde_json::to_vec(body).ok()?)
+            .ok()?;
+        let identity = self.aws.credentials.clone().into();
+        let since_epoch = Duration::from_millis(u64::try_from(now.unix_ms()).ok()?);
+        let parameters = v4::SigningParams::builder()
+            .identity(&identity)
+            .region(&self.aws.region)
+            .name(service.signing_name)
+            .time(SystemTime::UNIX_EPOCH.checked_add(since_epoch)?)
+            .settings(SigningSettings::default())
+            .build()
+            .ok()?;
+        let headers = request
+            .headers()
+            .iter()
+            .filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
+        let uri = request.uri().to_string();
+        let signable = SignableRequest::new("POST", &uri, headers, SignableBody::Bytes(request.body())).ok()?;
+        let (instructions, _signature) = sign(signable, &parameters.into()).ok()?.into_parts();
+        instructions.apply_to_request_http1x(&mut request);
+        Some(request)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outbound::Locality;
+
+    fn store() -> SecretStore {
+        let variables = [
+            ("AWS_REGION", "eu-west-1"),
+            ("AWS_ACCESS_KEY_ID", "AKID"),
+            ("AWS_SECRET_ACCESS_KEY", "hush"),
+            ("AWS_SESSION_TOKEN", "token"),
+        ];
+        let lookup = |name: &str| {
+            variables
+                .iter()
+                .find(|(n, _)| *n == name)
+                .map(|(_, value)| (*value).to_owned())
+        };
+        SecretStore::new(
+            AwsEnvironment::from_lookup(&lookup).unwrap(),
+            HttpClient::new(Locality::Local),
+        )
+    }
+
+    #[test]
+    fn a_call_goes_to_the_regions_endpoint_and_is_signed_for_its_service_and_day() {
+        let now = Timestamp::parse_rfc3339("2020-04-01T12:00:00Z").unwrap();
+        let request = store().signed(&KMS, None, &json!({"KeyId": "k"}), now).unwrap();
+        let header = |name: &str| request.headers().get(name).unwrap().to_str().unwrap();
+        assert_eq!(request.uri(), "https://kms.eu-west-1.amazonaws.com/");
+        assert_eq!(header("x-amz-target"), "TrentService.Sign");
+        assert_eq!(header("x-amz-date"), "20200401T120000Z");
+        assert_eq!(header("x-amz-security-token"), "token");
+        let authorization = header("authorization");
+        assert!(authorization.starts_with("AWS4-HMAC-SHA256 Credential=AKID/20200401/eu-west-1/kms/aws4_request, "));
+        assert!(authorization.contains("SignedHeaders=content-type;host;x-amz-date;x-amz-security-token;x-amz-target"));
+        assert!(!authorization.contains("hush"));
+    }
+
+    #[test]
+    fn a_given_endpoint_is_called_instead() {
+        let request = store().signed(
+            &SECRETS_MANAGER,
+            Some("http://localhost:4566/"),
+            &json!({}),
+            Timestamp::from_unix_ms(0),
+        );
+        assert_eq!(request.unwrap().uri(), "http://localhost:4566/");
+    }
+}

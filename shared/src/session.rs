@@ -3,14 +3,17 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
+
 use crate::{
-    clock::Timestamp,
+    clock::{Deadline, Timestamp},
     flow::SessionBinding,
     identity::{AccountId, EmailAddress, SessionId},
+    jose::{Algorithm, CompactJws, JwsError, KeySource, KeysUnavailable, VerifiedJwt},
 };
 
 /// How long a session must last at least for a flow to be started in it: a flow's ten minutes, and one for the clocks.
-pub const FLOW_NEEDS: Duration = Duration::from_secs(660);
+pub const FLOW_NEEDS: Duration = Duration::from_mins(11);
 
 /// How far the clocks of the two sites may disagree.
 const LEEWAY: Duration = Duration::from_secs(30);
@@ -50,6 +53,160 @@ impl Session {
     }
 }
 
+/// Why there is no session. All but [`KeysUnavailable`](Self::KeysUnavailable) are `session_required` to whoever asks.
+#[derive(Debug, thiserror::Error)]
+pub enum SessionError {
+    /// Neither a cookie nor a bearer token.
+    #[error("no session came with the request")]
+    Missing,
+    /// No token signed by accounts.magento.cloud.
+    #[error("verifying a session")]
+    Token(#[source] JwsError),
+    /// There are no keys to verify it with: the fault of neither the browser nor the token.
+    #[error("verifying a session: no keys")]
+    KeysUnavailable(#[source] KeysUnavailable),
+    /// This claim is missing, malformed, or not what this service expects.
+    #[error("verifying a session: its `{0}` is not acceptable")]
+    Claim(&'static str),
+    /// It is over.
+    #[error("verifying a session: expired")]
+    Expired,
+    /// It has not begun.
+    #[error("verifying a session: not valid yet")]
+    NotYetValid,
+    /// The cookie and the bearer token are of different sessions.
+    #[error("verifying a session: the cookie and the bearer token disagree")]
+    Contradiction,
+}
+
+/// Verifies sessions.
+#[derive(Debug)]
+pub struct SessionVerifier {
+    sources: Vec<KeySource>,
+    issuer: String,
+    audience: String,
+}
+
+impl SessionVerifier {
+    /// The algorithms accounts.magento.cloud may sign by.
+    const ALGORITHMS: [Algorithm; 3] = [Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256];
+
+    /// Accepts what `issuer` (`SESSION_ISSUER`) signed with a key of one of `sources`, asked in this order, for `audience`
+    /// (`SESSION_AUDIENCE`).
+    #[must_use]
+    pub fn new(sources: Vec<KeySource>, issuer: impl Into<String>, audience: impl Into<String>) -> Self {
+        Self {
+            sources,
+            issuer: issuer.into(),
+            audience: audience.into(),
+        }
+    }
+
+    /// Fetches the keys ahead, during initialisation. A failure is left to the first request.
+    pub async fn prepare(&self, now: Timestamp, deadline: Deadline) {
+        for source in &self.sources {
+            let _ = source.current(now, deadline).await;
+        }
+    }
+
+    /// The session of a request: of the value of its session `cookie`, or of the bearer token in its `Authorization` header
+    /// field. When both are there they must be of the same account and session.
+    pub async fn authenticate(
+        &self,
+        cookie: Option<&str>,
+        authorization: Option<&str>,
+        now: Timestamp,
+        deadline: Deadline,
+    ) -> Result<Session, SessionError> {
+        match (cookie, authorization.and_then(bearer_token)) {
+            (None, None) => Err(SessionError::Missing),
+            (Some(token), None) | (None, Some(token)) => self.verify(token, now, deadline).await,
+            (Some(cookie), Some(bearer)) => {
+                let session = self.verify(cookie, now, deadline).await?;
+                let other = self.verify(bearer, now, deadline).await?;
+                let is_same = session.account == other.account && session.id == other.id;
+                if is_same {
+                    Ok(session)
+                } else {
+                    Err(SessionError::Contradiction)
+                }
+            }
+        }
+    }
+
+    async fn verify(&self, token: &str, now: Timestamp, deadline: Deadline) -> Result<Session, SessionError> {
+        let jws = CompactJws::parse(token).map_err(SessionError::Token)?;
+        let jwt = self.verify_signature(&jws, now, deadline).await?;
+
+        if jwt.text("iss") != Some(self.issuer.as_str()) {
+            return Err(SessionError::Claim("iss"));
+        }
+        if !jwt.claim("aud").is_some_and(|audiences| self.is_among(audiences)) {
+            return Err(SessionError::Claim("aud"));
+        }
+        let expires_at = jwt.date("exp").ok_or(SessionError::Claim("exp"))?;
+        if expires_at.plus(LEEWAY) <= now {
+            return Err(SessionError::Expired);
+        }
+        if jwt.claim("nbf").is_some() {
+            let not_before = jwt.date("nbf").ok_or(SessionError::Claim("nbf"))?;
+            if now.plus(LEEWAY) < not_before {
+                return Err(SessionError::NotYetValid);
+            }
+        }
+        let text = |claim| jwt.text(claim).ok_or(SessionError::Claim(claim));
+        Ok(Session {
+            account: AccountId::parse(text("sub")?).map_err(|_| SessionError::Claim("sub"))?,
+            id: SessionId::parse(text("sid")?).map_err(|_| SessionError::Claim("sid"))?,
+            email: jwt.text("email").and_then(EmailAddress::parse),
+            auth_time: jwt.date("auth_time").ok_or(SessionError::Claim("auth_time"))?,
+            expires_at,
+        })
+    }
+
+    async fn verify_signature(
+        &self,
+        jws: &CompactJws<'_>,
+        now: Timestamp,
+        deadline: Deadline,
+    ) -> Result<VerifiedJwt, SessionError> {
+        for source in &self.sources {
+            let unavailable = SessionError::KeysUnavailable;
+            let keys = source.current(now, deadline).await.map_err(unavailable)?;
+            let mut outcome = jws.verify(&keys, &Self::ALGORITHMS);
+            if matches!(outcome, Err(JwsError::UnknownKey)) {
+                let newer = source.newer_than(&keys, now, deadline).await.map_err(unavailable)?;
+                outcome = jws.verify(&newer, &Self::ALGORITHMS);
+            }
+            match outcome {
+                Err(JwsError::UnknownKey) => {} // perhaps the next source has it
+                outcome => return outcome.map_err(SessionError::Token),
+            }
+        }
+        Err(SessionError::Token(JwsError::UnknownKey))
+    }
+
+    /// RFC 7519 section 4.1.3: one audience, or a list of them.
+    fn is_among(&self, audiences: &Value) -> bool {
+        match audiences {
+            Value::String(audience) => *audience == self.audience,
+            Value::Array(audiences) => {
+                audiences.iter().all(Value::is_string) && audiences.iter().any(|audience| *audience == self.audience)
+            }
+            _ => false,
+        }
+    }
+}
+
+/// The token in the value of an `Authorization` header field (RFC 6750 section 2.1); `None` for another scheme, which is no
+/// session of anybody. Schemes are named in any case (RFC 9110 section 11.1).
+fn bearer_token(authorization: &str) -> Option<&str> {
+    let (scheme, token) = authorization.split_once(' ')?;
+    scheme
+        .eq_ignore_ascii_case("Bearer")
+        .then(|| token.trim_start_matches(' '))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -68,7 +225,7 @@ mod tests {
 
     #[test]
     fn a_sign_in_is_recent_for_as_long_as_configured_and_not_before_it_happened() {
-        let hour = Duration::from_secs(3600);
+        let hour = Duration::from_hours(1);
         let recent = |auth_time| session(auth_time, NOW).is_recent(NOW, hour);
         assert!(recent(NOW.minus(hour)));
         assert!(!recent(NOW.minus(hour).minus(Duration::from_millis(1))));

@@ -8,3 +8,5 @@
 )]
 
 pub mod browser;
+pub mod magento;
+pub mod oidc_provider;

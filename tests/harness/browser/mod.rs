@@ -418,13 +418,16 @@ impl Transcript {
     }
 }
 
+/// The button that says exactly `label`, or else the first that says it among other things.
 fn find_button<'a>(forms: &'a [Form], label: &str) -> Option<(&'a Form, &'a Button)> {
-    forms.iter().find_map(|form| {
-        form.buttons
+    let buttons = || {
+        forms
             .iter()
-            .find(|button| button.label == label)
-            .map(|button| (form, button))
-    })
+            .flat_map(|form| form.buttons.iter().map(move |button| (form, button)))
+    };
+    buttons()
+        .find(|(_, button)| button.label == label)
+        .or_else(|| buttons().find(|(_, button)| button.label.contains(label)))
 }
 
 fn parameter(url: &Url, name: &str) -> Option<String> {

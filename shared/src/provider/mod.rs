@@ -9,6 +9,7 @@ pub mod authorization_request;
 pub mod authorization_response;
 pub mod client_authentication;
 pub mod discovery;
+pub mod id_token;
 pub mod token_exchange;
 
 use authorization_request::{AuthorizationRequestError, UserChoice};

@@ -275,6 +275,9 @@ fn renamed(key: &SigningKey, key_id: Option<&str>) -> Value {
     jwk
 }
 
+/// What, the token's `kid`, the set, and the refusal if any.
+type SelectionRow = (&'static str, Option<&'static str>, Vec<Value>, Option<JwsError>);
+
 #[test]
 fn the_key_is_picked_by_name_type_and_algorithm() {
     let (key, other, decoy) = (p256(), p256(), rsa());
@@ -291,8 +294,7 @@ fn the_key_is_picked_by_name_type_and_algorithm() {
         jwk["use"] = "enc".into();
         jwk
     };
-    type Row = (&'static str, Option<&'static str>, Vec<Value>, Option<JwsError>);
-    let rows: Vec<Row> = vec![
+    let rows: Vec<SelectionRow> = vec![
         ("named", Some("a"), vec![named(&other, "b"), named(&key, "a")], None),
         (
             "decoys of other types",

@@ -2,6 +2,8 @@
 
 use aws_credential_types::Credentials;
 
+use crate::config::Reader;
+
 /// Region, credentials and endpoints, for the table, Secrets Manager and KMS.
 ///
 /// Lambda hands a function its role's credentials in these variables for as long as the environment lives, so nothing has to be
@@ -28,6 +30,19 @@ pub struct AwsEnvironment {
 pub struct MissingVariables(pub Vec<&'static str>);
 
 impl AwsEnvironment {
+    /// Reads the variables; each one that is missing is a mistake.
+    pub fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        match Self::from_lookup(&|name| reader.optional(name).map(str::to_owned)) {
+            Ok(aws) => Some(aws),
+            Err(MissingVariables(names)) => {
+                for name in names {
+                    reader.mistake(name, "is missing");
+                }
+                None
+            }
+        }
+    }
+
     /// Reads the variables through `lookup`; an empty one counts as not set.
     ///
     /// # Errors

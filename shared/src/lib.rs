@@ -1,9 +1,11 @@
 //! The domain of the account linking service.
 
 pub mod aws;
+pub mod cached;
 pub mod clock;
 pub mod config;
 pub mod flow;
+pub mod flow_keys;
 pub mod http;
 pub mod identity;
 pub mod jose;

@@ -73,6 +73,15 @@ impl Locality {
             _ => false,
         }
     }
+
+    /// Whether this locality lets `uri` be called at all: it is absolute, and its scheme and host are allowed.
+    #[must_use]
+    pub fn allows_uri(self, uri: &Uri) -> bool {
+        match (uri.scheme_str(), uri.host()) {
+            (Some(scheme), Some(host)) => self.allows(scheme, host),
+            _ => false,
+        }
+    }
 }
 
 /// Whether `host` is `localhost` or ends in `.localhost`, in any case.

@@ -1,7 +1,7 @@
 //! Secrets Manager and KMS: one signed call each, over our own HTTPS client.
 //!
-//! Two more SDK crates would bring code for some hundred operations of which we use one apiece. The signature (SigV4) is the
-//! SDK's own crate.
+//! Two more SDK crates would bring code for some hundred operations of which we use one apiece. The signature (version 4)
+//! is the SDK's own crate's.
 
 use std::time::{Duration, SystemTime};
 
@@ -52,9 +52,6 @@ pub enum SecretError {
     /// The answer, or the secret in it, is not what it must be.
     #[error("reading the answer of {0}")]
     Unusable(&'static str),
-    /// The last attempt is too recent to try again.
-    #[error("it is too early to ask again")]
-    TooEarly,
 }
 
 /// The algorithms KMS signs a client assertion with.

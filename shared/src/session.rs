@@ -1,15 +1,23 @@
 //! The session: the proof, issued by accounts.magento.cloud, that a browser is signed in to a cloud account (contract
 //! section 3).
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
+use http::{HeaderMap, Uri, header::AUTHORIZATION};
 use serde_json::Value;
 
 use crate::{
     clock::{Deadline, Timestamp},
+    config::{Reader, Site},
     flow::SessionBinding,
+    http::{
+        cookies::{self, Cookies},
+        problem::{ErrorCode, Refusal},
+        request::REQUEST_BUDGET,
+    },
     identity::{AccountId, EmailAddress, SessionId},
-    jose::{Algorithm, CompactJws, JwsError, KeySource, KeysUnavailable, VerifiedJwt},
+    jose::{Algorithm, CompactJws, JwsError, KeySet, KeySource, KeysUnavailable, RemoteKeySet, VerifiedJwt},
+    outbound::{HttpClient, Locality},
 };
 
 /// How long a session must last at least for a flow to be started in it: a flow's ten minutes, and one for the clocks.
@@ -17,6 +25,9 @@ pub const FLOW_NEEDS: Duration = Duration::from_mins(11);
 
 /// How far the clocks of the two sites may disagree.
 const LEEWAY: Duration = Duration::from_secs(30);
+
+/// How long fetching the keys of the accounts site may take.
+const JWKS_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A session that was verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,6 +88,102 @@ pub enum SessionError {
     /// The cookie and the bearer token are of different sessions.
     #[error("verifying a session: the cookie and the bearer token disagree")]
     Contradiction,
+}
+
+impl Refusal for SessionError {
+    fn code(&self) -> ErrorCode {
+        match self {
+            Self::KeysUnavailable(_) => ErrorCode::TemporarilyUnavailable,
+            Self::Missing
+            | Self::Token(_)
+            | Self::Claim(_)
+            | Self::Expired
+            | Self::NotYetValid
+            | Self::Contradiction => ErrorCode::SessionRequired,
+        }
+    }
+}
+
+/// The sessions of accounts.magento.cloud, as a request carries them.
+#[derive(Debug)]
+pub struct Sessions {
+    verifier: SessionVerifier,
+    cookie_name: String,
+}
+
+impl Sessions {
+    /// Reads `SESSION_ISSUER`, `SESSION_AUDIENCE`, `SESSION_JWKS`, `SESSION_JWKS_URL` and `SESSION_COOKIE`.
+    pub fn read(reader: &mut Reader<'_>, site: Option<&Site>) -> Option<Self> {
+        let issuer = reader.required("SESSION_ISSUER");
+        let audience = reader.required("SESSION_AUDIENCE");
+        let sources = Self::read_sources(reader, site);
+        let default = "__Host-accounts-session".to_owned();
+        let cookie_name = reader.parsed("SESSION_COOKIE", default, "a cookie's name", |name| {
+            let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+            let is_ours = name.starts_with(cookies::OUR_PREFIX);
+            (name.bytes().all(is_token) && !is_ours).then(|| name.to_owned())
+        });
+        Some(Self {
+            verifier: SessionVerifier::new(sources?, issuer?, audience?),
+            cookie_name: cookie_name?,
+        })
+    }
+
+    fn read_sources(reader: &mut Reader<'_>, site: Option<&Site>) -> Option<Vec<KeySource>> {
+        let (given, url) = (reader.optional("SESSION_JWKS"), reader.optional("SESSION_JWKS_URL"));
+        let mut sources = Vec::new();
+        if given.is_none() && url.is_none() {
+            reader.mistake("SESSION_JWKS", "or SESSION_JWKS_URL is missing");
+        }
+        if let Some(given) = given {
+            match KeySet::parse(given.as_bytes()) {
+                Ok(keys) => sources.push(KeySource::Fixed(Arc::new(keys))),
+                Err(error) => reader.mistake("SESSION_JWKS", format_args!("is unusable: {error}")),
+            }
+        }
+        if let Some(url) = url {
+            let locality = site.map_or(Locality::Deployed, |site| site.locality);
+            match url.parse::<Uri>().ok().filter(|uri| locality.allows_uri(uri)) {
+                Some(uri) => {
+                    let remote = RemoteKeySet::new(HttpClient::new(locality), uri, JWKS_TIMEOUT);
+                    sources.push(KeySource::Remote(Box::new(remote)));
+                }
+                None => reader.mistake(
+                    "SESSION_JWKS_URL",
+                    "must be an https URL (http only in a local configuration)",
+                ),
+            }
+        }
+        (!sources.is_empty()).then_some(sources)
+    }
+
+    /// The name of the cookie that carries the session.
+    #[must_use]
+    pub fn cookie_name(&self) -> &str {
+        &self.cookie_name
+    }
+
+    /// Fetches the keys ahead. What fails now is tried again by the first request.
+    pub async fn warm_up(&self, now: Timestamp) {
+        self.verifier.prepare(now, Deadline::within(REQUEST_BUDGET)).await;
+    }
+
+    /// The session that came with a request: in its cookie, as a bearer token (RFC 6750 section 2.1), or the same in both.
+    pub async fn verify(
+        &self,
+        cookies: &Cookies<'_>,
+        headers: &HeaderMap,
+        now: Timestamp,
+        deadline: Deadline,
+    ) -> Result<Session, SessionError> {
+        // What is not ASCII is no token of anybody's, and must not count as absent.
+        let authorization = headers
+            .get(AUTHORIZATION)
+            .map(|value| value.to_str().unwrap_or("Bearer "));
+        self.verifier
+            .authenticate(cookies.session(), authorization, now, deadline)
+            .await
+    }
 }
 
 /// Verifies sessions.

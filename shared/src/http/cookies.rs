@@ -7,6 +7,9 @@ use http::{HeaderMap, header::COOKIE};
 
 use crate::flow::{FLOW_LIFETIME, FlowSecret};
 
+/// What the names of all cookies that the service sets begin with.
+pub const OUR_PREFIX: &str = "__Host-sso-";
+
 const FLOW_PREFIX: &str = "__Host-sso-flow-";
 
 /// How much of `state` a flow's cookie name shows.

@@ -7,7 +7,6 @@
 mod algorithm;
 mod compact_jws;
 mod jwk;
-mod key_cache;
 mod key_set;
 mod remote_key_set;
 mod signing_key;

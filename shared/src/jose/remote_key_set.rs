@@ -3,16 +3,18 @@
 use std::{sync::Arc, time::Duration};
 
 use http::{Request, StatusCode, Uri};
-use tokio::sync::Mutex;
 
-use super::{
-    KeySet, KeySetError,
-    key_cache::{Decision, KeyCache},
-    key_set::LONGEST_KEY_SET,
-};
+use super::{KeySet, KeySetError, key_set::LONGEST_KEY_SET};
 use crate::{
+    cached::{Cached, Lifetimes, Unavailable},
     clock::{Deadline, Timestamp},
     outbound::{Bounds, HttpClient, OutboundError},
+};
+
+/// A key that was removed is gone soon, and no set outlives its issuer by more than an hour (contract section 9).
+const LIFETIMES: Lifetimes = Lifetimes {
+    refreshed_after: Duration::from_mins(10),
+    serves_for: Duration::from_hours(1),
 };
 
 /// Why there are no keys to verify with.
@@ -30,6 +32,15 @@ pub enum KeysUnavailable {
     /// The last fetch failed, and it is too early for another.
     #[error("fetching a JWK Set: failed a moment ago")]
     TooEarly,
+}
+
+impl From<Unavailable<Self>> for KeysUnavailable {
+    fn from(unavailable: Unavailable<Self>) -> Self {
+        match unavailable {
+            Unavailable::TooEarly => Self::TooEarly,
+            Unavailable::Fetch(failure) => failure,
+        }
+    }
 }
 
 /// An issuer's keys, as they are configured or as they are published.
@@ -65,14 +76,12 @@ impl KeySource {
 }
 
 /// The keys at a `jwks_uri`, cached across invocations (contract section 9).
-///
-/// Whoever asks during a fetch waits for it. A fetch that is given up halfway (its request ended) has taken its slot like any other.
 #[derive(Debug)]
 pub struct RemoteKeySet {
     client: HttpClient,
     jwks_uri: Uri,
     timeout: Duration,
-    cache: Mutex<KeyCache>,
+    keys: Cached<KeySet>,
 }
 
 impl RemoteKeySet {
@@ -83,21 +92,13 @@ impl RemoteKeySet {
             client,
             jwks_uri,
             timeout,
-            cache: Mutex::default(),
+            keys: Cached::new(LIFETIMES),
         }
     }
 
     /// The keys to verify with. Called once during initialisation, it fetches them ahead.
     pub async fn current(&self, now: Timestamp, deadline: Deadline) -> Result<Arc<KeySet>, KeysUnavailable> {
-        let mut cache = self.cache.lock().await;
-        match cache.current(now) {
-            Decision::Use(keys) => Ok(keys),
-            Decision::Unavailable => Err(KeysUnavailable::TooEarly),
-            Decision::Fetch => match self.fetch(deadline).await {
-                Ok(keys) => Ok(cache.store(keys, now)),
-                Err(failure) => cache.still_serving(now).ok_or(failure),
-            },
-        }
+        Ok(self.keys.current(now, self.fetch(deadline)).await?)
     }
 
     /// Newer keys than `seen`, for a token whose key is not among those; `seen` itself when it is too early to ask for newer ones.
@@ -107,13 +108,7 @@ impl RemoteKeySet {
         now: Timestamp,
         deadline: Deadline,
     ) -> Result<Arc<KeySet>, KeysUnavailable> {
-        let mut cache = self.cache.lock().await;
-        match cache.newer_than(seen, now) {
-            Decision::Use(keys) => Ok(keys),
-            Decision::Unavailable => Err(KeysUnavailable::TooEarly),
-            // Should it fail, older keys are no help: `seen` did not have the key.
-            Decision::Fetch => Ok(cache.store(self.fetch(deadline).await?, now)),
-        }
+        Ok(self.keys.newer_than(seen, now, self.fetch(deadline)).await?)
     }
 
     async fn fetch(&self, deadline: Deadline) -> Result<KeySet, KeysUnavailable> {

@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     clock::{Deadline, NoRandomness, Randomness, Timestamp, random_bytes},
+    http::problem::{ErrorCode, Refusal},
     identity::{AccountId, Identity},
     link::{Committed, LinkAttempt},
 };
@@ -73,6 +74,19 @@ pub enum CommitError {
     /// The table gave no answer to act on.
     #[error(transparent)]
     Table(#[from] TableError),
+}
+
+impl CommitError {
+    /// What the caller learns: `spent` for a flow that cannot be used any more, which the callback and confirm name differently.
+    #[must_use]
+    pub fn code_for(&self, spent: ErrorCode) -> ErrorCode {
+        match self {
+            Self::FlowSpent | Self::FlowOutdated => spent,
+            Self::IdentityInUse => ErrorCode::IdentityInUse,
+            Self::AccountAlreadyLinked => ErrorCode::AccountAlreadyLinked,
+            Self::Table(error) => error.code(),
+        }
+    }
 }
 
 // The writes of a transaction that links, in their order; only a switch has the last.

@@ -6,6 +6,8 @@ use aws_sdk_dynamodb::{
 };
 use aws_smithy_runtime_api::{box_error::BoxError, client::orchestrator::HttpResponse};
 
+use crate::http::problem::{ErrorCode, Refusal};
+
 /// Why the table gave no answer to act on. `doing` says what we were doing.
 #[derive(Debug, thiserror::Error)]
 pub enum TableError {
@@ -96,6 +98,15 @@ impl TableError {
 pub(super) trait SdkFailure: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static {}
 
 impl<E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static> SdkFailure for E {}
+
+impl Refusal for TableError {
+    fn code(&self) -> ErrorCode {
+        match self {
+            Self::Unavailable { .. } | Self::Conflict { .. } => ErrorCode::TemporarilyUnavailable,
+            Self::Refused { .. } | Self::Corrupt { .. } => ErrorCode::InternalError,
+        }
+    }
+}
 
 impl RequestFailure {
     fn of<E: SdkFailure>(error: SdkError<E, HttpResponse>) -> Self {

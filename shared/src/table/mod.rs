@@ -33,7 +33,7 @@ mod unlink;
 
 use aws_sdk_dynamodb::Client;
 
-use crate::aws::AwsEnvironment;
+use crate::{aws::AwsEnvironment, config::Reader};
 
 pub use self::{
     claim::{AttemptId, CLAIM_RETENTION, ClaimError},
@@ -53,6 +53,13 @@ pub struct Table {
 }
 
 impl Table {
+    /// Reads `TABLE_NAME` and the variables of [`AwsEnvironment`].
+    pub fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        let name = reader.required("TABLE_NAME").map(str::to_owned);
+        let aws = AwsEnvironment::read(reader);
+        Some(Self::connect(&aws?, name?, CallLimits::default()))
+    }
+
     /// The table called `name` in `aws`. Nothing is sent before the first call.
     #[must_use]
     pub fn connect(aws: &AwsEnvironment, name: String, limits: CallLimits) -> Self {

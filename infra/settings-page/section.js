@@ -1,0 +1,252 @@
+// The Single sign-on section, once there is JavaScript: the static section's plain forms stay what they are, and this shows beside
+// them what status and confirm answer. README.md says how a page embeds it.
+//
+// Whatever comes from a server or from the address bar is put on the page as text, never as markup.
+
+const language = /^fr\b/i.test(document.documentElement.lang) ? "fr" : "en";
+const texts = await (await fetch(new URL(`texts/${language}.json`, import.meta.url))).json();
+const locale = language === "fr" ? "fr" : "en-GB";
+
+for (const section of document.querySelectorAll(".sso[data-provider]")) {
+  start(section);
+}
+
+/** Takes a static section over. */
+function start(section) {
+  const context = {
+    section,
+    provider: section.dataset.provider,
+    name: section.dataset.providerName,
+    returnTo: section.querySelector("[name=return_to]")?.value ?? "settings",
+  };
+  section.querySelector("h2").textContent = texts.section.title;
+
+  // A second press while the browser is on its way would only start a second flow; after a while it is a new attempt.
+  section.addEventListener("submit", (event) => {
+    if (section.ariaBusy === "true") event.preventDefault();
+    section.ariaBusy = "true";
+    setTimeout(() => (section.ariaBusy = "false"), 5_000);
+  });
+  // The back button may bring this page back as it was, before the link was made.
+  window.addEventListener("pageshow", (event) => {
+    if (event.persisted) refresh(context);
+  });
+  refresh(context, outcomeFor(context.provider));
+}
+
+/** The `sso=` of this page's address, when it is about `provider`. */
+function outcomeFor(provider) {
+  const query = new URLSearchParams(location.search);
+  return query.get("provider") === provider ? query.get("sso") : null;
+}
+
+/** Takes the outcome out of the address, so that neither a reload nor a bookmark tells it again. */
+function forgetOutcome() {
+  const address = new URL(location.href);
+  address.searchParams.delete("sso");
+  address.searchParams.delete("provider");
+  history.replaceState(history.state, "", address);
+}
+
+/** Asks for the state of things and shows it, with what `outcome` says about how it came to be. */
+async function refresh(context, outcome = null) {
+  const [status, pending] = await Promise.all([
+    ask(context.provider, "status"),
+    outcome === "confirm" ? ask(context.provider, "confirm") : null,
+  ]);
+  context.name = status.answer?.provider.name ?? context.name;
+
+  const { section } = context;
+  const content = section.querySelector(".sso-content");
+  if (!status.answer) {
+    content.replaceChildren(...unavailable(context));
+  } else if (pending?.answer) {
+    content.replaceChildren(...facts(context, status.answer), confirmation(context, pending.answer));
+  } else {
+    content.replaceChildren(...facts(context, status.answer), ...actions(context, status.answer));
+  }
+  showMessage(context, messageOf(outcome, status, pending));
+  section.dataset.ready = "";
+  section.ariaBusy = "false";
+
+  // Somebody who was just sent here starts reading where it happened. An open confirmation survives a reload.
+  if (pending?.answer) content.querySelector(".sso-confirm h3").focus();
+  else if (outcome) section.focus();
+  if (outcome && !pending?.answer) forgetOutcome();
+}
+
+/** A function's answer, or the problem (RFC 9457) it answered instead. */
+async function ask(provider, route) {
+  try {
+    const response = await fetch(`/sso/${provider}/${route}`, {
+      headers: { accept: "application/json" },
+      cache: "no-store",
+      signal: AbortSignal.timeout(10_000),
+    });
+    const body = await response.json();
+    return response.ok ? { answer: body } : { problem: body };
+  } catch {
+    return { problem: { code: "temporarily_unavailable" } };
+  }
+}
+
+/** What there is to tell: `{ code, request_id? }`, or null. */
+function messageOf(outcome, status, pending) {
+  if (outcome === "confirm") return pending.problem ?? status.problem ?? null;
+  // An address can claim anything: success is told only when status agrees.
+  const linkedAfter = { linked: true, switched: true, unlinked: false }[outcome];
+  const stands = linkedAfter === undefined || (status.answer && (status.answer.link !== null) === linkedAfter);
+  return outcome && stands ? { code: outcome } : (status.problem ?? null);
+}
+
+function showMessage({ section, name }, message) {
+  const place = section.querySelector(".sso-message");
+  if (!message) return place.replaceChildren();
+
+  const known = Object.hasOwn(texts.outcomes, message.code);
+  const { title, next_step: nextStep } = known ? texts.outcomes[message.code] : texts.unknown_outcome;
+  place.dataset.success = String(["linked", "switched", "unlinked"].includes(message.code));
+  place.replaceChildren(
+    element("p", { className: "sso-message-title" }, fill(title, { provider: name })),
+    element("p", {}, fill(nextStep, { provider: name })),
+  );
+  if (message.request_id) {
+    const reference = fill(texts.section.request_id, { request_id: message.request_id });
+    place.append(element("p", { className: "sso-subdued" }, reference));
+  }
+}
+
+/** What is known: the provider, the status, the link, the requirement. */
+function facts({ name }, { link, requirement }) {
+  const say = (key, values) => fill(texts.section[key], { provider: name, ...values });
+  const lines = link ? [] : [element("p", {}, say("introduction"))];
+
+  const status = element("p", { className: "sso-status" }, say(link ? "status_linked" : "status_not_linked"));
+  status.dataset.linked = String(link !== null);
+  lines.push(element("p", {}, say("provider")), status);
+
+  if (link?.email) lines.push(element("p", {}, say("linked_account", { email: link.email })));
+  if (link) lines.push(element("p", {}, say("linked_at", { date: date(link.linked_at) })));
+
+  const required = requirementText(requirement, say);
+  if (required) lines.push(element("p", { className: link ? "sso-subdued" : "sso-note" }, required));
+  return lines;
+}
+
+/** The requirement's dates are the same everywhere: UTC. */
+function requirementText({ required, since, exempt_until: exemptUntil }, say) {
+  if (exemptUntil) return say("exempt_until", { date: date(exemptUntil, "UTC") });
+  if (!since) return null;
+  return say(required ? "required_since" : "required_from", { date: date(since, "UTC") });
+}
+
+/** What can be done about it. */
+function actions({ name, returnTo }, { link, actions: paths, reauthenticate }) {
+  const say = (key) => fill(texts.section[key], { provider: name });
+  const startLink = { locale: language, return_to: returnTo };
+
+  if (reauthenticate) {
+    const signIn = element("a", { className: "sso-button sso-primary", href: reauthenticate }, say("reauthenticate_link"));
+    return [
+      element("p", { className: "sso-note" }, say("reauthenticate")),
+      element("p", { className: "sso-actions" }, signIn),
+    ];
+  }
+  if (!link) {
+    return [
+      form(paths.start_link, startLink, [
+        button(say("connect"), { className: "sso-button sso-primary" }),
+        button(say("create"), { className: "sso-button sso-quiet", name: "intent", value: "create" }),
+        button(say("choose"), { className: "sso-button sso-quiet", name: "account", value: "choose" }),
+      ]),
+    ];
+  }
+  const forms = [form(paths.start_link, { ...startLink, replace: "true", account: "choose" }, [button(say("switch"))])];
+  if (paths.unlink) {
+    forms.push(
+      element(
+        "details",
+        { className: "sso-disconnect" },
+        element("summary", {}, say("disconnect")),
+        element("p", {}, say("disconnect_warning")),
+        form(paths.unlink, {}, [button(say("disconnect"))]),
+      ),
+    );
+  }
+  return forms;
+}
+
+/** The two accounts side by side, and the decision. */
+function confirmation({ provider, name }, { account, identity, expires_at: expiresAt, replacing, confirmation }) {
+  const say = (key, values) => fill(texts.confirm[key], { provider: name, ...values });
+  const side = (label, email, ...more) =>
+    element("div", {}, element("dt", {}, label), element("dd", {}, email ?? say("email_unknown"), ...more));
+  const unverified =
+    identity.email && !identity.email_verified ? [element("small", {}, say("email_unverified"))] : [];
+
+  return element(
+    "div",
+    { className: "sso-confirm" },
+    element("h3", { tabIndex: -1 }, say(replacing ? "title_switch" : "title")),
+    element("p", {}, say("explanation")),
+    element(
+      "dl",
+      { className: "sso-accounts" },
+      side(say("account"), account.email),
+      side(say("identity"), identity.email, ...unverified),
+      ...(replacing ? [side(say("replacing"), replacing.email)] : []),
+    ),
+    form(`/sso/${provider}/confirm`, { confirmation }, [
+      button(say(replacing ? "link_switch" : "link"), {
+        className: "sso-button sso-primary",
+        name: "decision",
+        value: "link",
+      }),
+      button(say("cancel"), { name: "decision", value: "cancel" }),
+    ]),
+    element("p", { className: "sso-subdued" }, say("expires_at", { time: time(expiresAt) })),
+  );
+}
+
+/** The section when status did not answer. */
+function unavailable(context) {
+  const again = button(texts.section.try_again, { type: "button" });
+  again.addEventListener("click", async () => {
+    context.section.focus();
+    await refresh(context);
+  });
+  return [
+    element("p", {}, fill(texts.section.provider, { provider: context.name })),
+    element("p", { className: "sso-status" }, texts.section.status_unknown),
+    element("p", { className: "sso-actions" }, again),
+  ];
+}
+
+function form(action, fields, buttons) {
+  const hidden = Object.entries(fields).map(([name, value]) => element("input", { type: "hidden", name, value }));
+  return element("form", { className: "sso-actions", method: "post", action }, ...hidden, ...buttons);
+}
+
+function button(label, properties) {
+  return element("button", { className: "sso-button", ...properties }, label);
+}
+
+/** An element with these properties; a child that is a string becomes text. */
+function element(tag, properties, ...children) {
+  const node = Object.assign(document.createElement(tag), properties);
+  node.append(...children);
+  return node;
+}
+
+/** `template` with each `{key}` replaced by its value. */
+function fill(template, values) {
+  return template.replace(/\{(\w+)\}/g, (_, key) => values[key]);
+}
+
+function date(instant, timeZone) {
+  return new Intl.DateTimeFormat(locale, { dateStyle: "long", timeZone }).format(new Date(instant));
+}
+
+function time(instant) {
+  return new Intl.DateTimeFormat(locale, { timeStyle: "short" }).format(new Date(instant));
+}

@@ -1,6 +1,10 @@
 //! What the functions have in common towards browsers: cookies, the same-origin check, error codes, answers.
 
 pub mod cookies;
+mod html;
+pub mod page;
 pub mod problem;
 pub mod request;
 pub mod same_origin;
+pub mod texts;
+pub mod views;

@@ -10,6 +10,7 @@ use crate::{
     flow::PendingLink,
     identity::{EmailAddress, ProviderId},
     link::Link,
+    requirement::Requirement,
 };
 
 /// What status answers.
@@ -81,6 +82,22 @@ pub struct RequirementView {
     pub exempt_until: Option<Timestamp>,
 }
 
+impl From<Requirement> for RequirementView {
+    fn from(
+        Requirement {
+            required,
+            since,
+            exempt_until,
+        }: Requirement,
+    ) -> Self {
+        Self {
+            required,
+            since,
+            exempt_until,
+        }
+    }
+}
+
 /// The paths of the section's forms. A form whose route does not exist has no path and is not shown.
 #[derive(Clone, Debug, Serialize)]
 pub struct ActionsView {
@@ -89,6 +106,17 @@ pub struct ActionsView {
     /// Ends the link.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unlink: Option<String>,
+}
+
+impl ActionsView {
+    /// The paths at `provider`.
+    #[must_use]
+    pub fn of(provider: &ProviderId) -> Self {
+        Self {
+            start_link: format!("/sso/{provider}/start-link"),
+            unlink: None,
+        }
+    }
 }
 
 /// What confirm answers while something waits to be confirmed.
@@ -167,6 +195,10 @@ impl MaskedEmail {
     }
 }
 
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde calls it with a reference to the field"
+)]
 fn rfc3339<S: Serializer>(instant: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(instant)
 }

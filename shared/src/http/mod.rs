@@ -1,6 +1,8 @@
 //! What the functions have in common towards browsers: cookies, the same-origin check, error codes, answers.
 
+pub mod answer;
 pub mod cookies;
+pub mod exchange;
 mod html;
 pub mod page;
 pub mod problem;

@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// How long a session must last at least for a flow to be started in it: a flow's ten minutes, and one for the clocks.
-pub const FLOW_NEEDS: Duration = Duration::from_mins(11);
+const FLOW_NEEDS: Duration = Duration::from_mins(11);
 
 /// How far the clocks of the two sites may disagree.
 const LEEWAY: Duration = Duration::from_secs(30);
@@ -315,35 +315,4 @@ fn bearer_token(authorization: &str) -> Option<&str> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const NOW: Timestamp = Timestamp::from_unix_seconds(1_585_000_000);
-
-    fn session(auth_time: Timestamp, expires_at: Timestamp) -> Session {
-        Session {
-            account: AccountId::parse("account-1").unwrap(),
-            id: SessionId::parse("session-1").unwrap(),
-            email: None,
-            auth_time,
-            expires_at,
-        }
-    }
-
-    #[test]
-    fn a_sign_in_is_recent_for_as_long_as_configured_and_not_before_it_happened() {
-        let hour = Duration::from_hours(1);
-        let recent = |auth_time| session(auth_time, NOW).is_recent(NOW, hour);
-        assert!(recent(NOW.minus(hour)));
-        assert!(!recent(NOW.minus(hour).minus(Duration::from_millis(1))));
-        assert!(recent(NOW.plus(LEEWAY)));
-        assert!(!recent(NOW.plus(LEEWAY).plus(Duration::from_millis(1))));
-    }
-
-    #[test]
-    fn a_session_with_less_than_eleven_minutes_left_does_not_outlive_a_flow() {
-        let outlives = |left| session(NOW, NOW.plus(Duration::from_secs(left))).outlives_flow(NOW);
-        assert!(outlives(660));
-        assert!(!outlives(659));
-    }
-}
+mod tests;

@@ -208,3 +208,105 @@ fn member(jwk: &Members, name: &'static str) -> Result<Vec<u8>, SigningKeyError>
 fn system_random() -> SystemRandom {
     SystemRandom::new()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::jose::test_keys::{ed25519, p256, rsa, rsa_pss};
+
+    fn rsa_jwk() -> Value {
+        serde_json::from_slice(include_bytes!("../../testdata/rsa-2048.test-only.jwk.json")).unwrap()
+    }
+
+    fn parse(jwk: &Value) -> Result<SigningKey, SigningKeyError> {
+        SigningKey::from_jwk(jwk.to_string().as_bytes())
+    }
+
+    #[test]
+    fn a_key_signs_by_the_algorithm_of_its_kind() {
+        assert_eq!(rsa().algorithm(), Algorithm::Rs256);
+        assert_eq!(rsa_pss().algorithm(), Algorithm::Ps256);
+        assert_eq!(p256().algorithm(), Algorithm::Es256);
+        assert_eq!(ed25519().algorithm(), Algorithm::EdDsa);
+    }
+
+    #[test]
+    fn a_header_names_algorithm_key_and_type() {
+        let token = ed25519().sign_jwt(&json!({})).unwrap();
+        let header = URL_SAFE_NO_PAD.decode(token.split('.').next().unwrap()).unwrap();
+        let header: Value = serde_json::from_slice(&header).unwrap();
+        assert_eq!(header, json!({ "alg": "EdDSA", "kid": "ed-1", "typ": "JWT" }));
+    }
+
+    #[test]
+    fn what_is_no_private_key_of_an_accepted_kind_is_refused() {
+        let changed = |name: &str, value: Value| {
+            let mut jwk = rsa_jwk();
+            jwk[name] = value;
+            jwk
+        };
+        assert!(parse(&rsa_jwk()).is_ok());
+        for (name, value) in [
+            ("alg", "RS512"),
+            ("alg", "ES256"),
+            ("kty", "oct"),
+            ("n", "AQAB"),
+            ("e", "Aw"),
+        ] {
+            let outcome = parse(&changed(name, value.into()));
+            assert!(matches!(outcome, Err(SigningKeyError::Unsupported)), "{name} {value}");
+        }
+        for name in ["d", "p", "q", "dp", "dq", "qi"] {
+            let outcome = parse(&changed(name, Value::Null));
+            assert!(
+                matches!(outcome, Err(SigningKeyError::Missing(missing)) if missing == name),
+                "{name}"
+            );
+        }
+        assert!(matches!(
+            parse(&changed("p", "AQAB".into())),
+            Err(SigningKeyError::Rejected(_))
+        ));
+        assert!(matches!(
+            parse(&p256().public_jwk()),
+            Err(SigningKeyError::Missing("d"))
+        ));
+        assert!(matches!(SigningKey::from_jwk(b""), Err(SigningKeyError::Json(_))));
+    }
+
+    #[test]
+    fn halves_of_different_keys_are_refused() {
+        let rsa = rsa_jwk();
+        let mut ed25519 = ed25519().public_jwk();
+        ed25519["d"] = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA".into();
+        let mut p256 = p256().public_jwk();
+        p256["d"] = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE".into();
+        let mut mixed = rsa.clone();
+        mixed["p"] = rsa["q"].clone();
+        for jwk in [ed25519, p256, mixed] {
+            assert!(
+                matches!(parse(&jwk), Err(SigningKeyError::Rejected(_))),
+                "{}",
+                jwk["kty"]
+            );
+        }
+    }
+
+    #[test]
+    fn the_public_half_holds_nothing_private() {
+        for key in [rsa(), p256(), ed25519()] {
+            let jwk = key.public_jwk();
+            for private in ["d", "p", "q", "dp", "dq", "qi"] {
+                assert!(jwk.get(private).is_none(), "{private}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_key_does_not_print() {
+        assert_eq!(
+            format!("{:?}", rsa()),
+            r#"SigningKey { key_id: Some("rsa-1"), algorithm: Rs256, .. }"#
+        );
+    }
+}

@@ -1,2 +1,20 @@
-//! Starts the function.
-fn main() {}
+//! Started by Lambda once per environment; everything worth reading is in the library.
+
+use std::{convert::Infallible, process::ExitCode, sync::Arc};
+
+use account_linking::{
+    clock::{Clock, SystemClock},
+    config::Environment,
+    lambda, telemetry,
+};
+use status::{App, respond};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let app = match App::connect(&Environment::of_process(), Arc::new(SystemClock)).await {
+        Ok(app) => app,
+        Err(error) => return telemetry::refused_to_start("status", &error, SystemClock.now()),
+    };
+    let answer = async |event| Ok::<_, Infallible>(respond(&app, &lambda::request(event)).await);
+    lambda::serve(lambda_http::service_fn(answer)).await
+}

@@ -1,0 +1,137 @@
+//! Many at once.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use account_linking::{clock::SystemRandomness, table::AttemptId};
+use tokio::{sync::Barrier, task::JoinSet};
+
+use crate::world::{World, at, attempt, deadline, flow_id, on_both_engines, said};
+
+const CROWD: usize = 50;
+
+on_both_engines![
+    of_many_claims_of_one_flow_one_wins,
+    of_many_accounts_one_gets_the_identity,
+    of_many_identities_an_account_gets_one,
+    one_flow_committed_by_many_is_linked_once,
+    of_many_switches_each_frees_what_it_replaces,
+];
+
+/// Runs `act` for each of the crowd at once, and counts what they say.
+async fn all_at_once<F>(act: impl Fn(usize) -> F) -> BTreeMap<String, usize>
+where
+    F: Future<Output = String> + Send + 'static,
+{
+    let start = Arc::new(Barrier::new(CROWD));
+    let mut crowd = JoinSet::new();
+    for number in 0..CROWD {
+        let (start, act) = (start.clone(), act(number));
+        crowd.spawn(async move {
+            start.wait().await;
+            act.await
+        });
+    }
+    let mut counts = BTreeMap::new();
+    for said in crowd.join_all().await {
+        *counts.entry(said).or_default() += 1;
+    }
+    counts
+}
+
+fn counts<const N: usize>(expected: [(&str, usize); N]) -> BTreeMap<String, usize> {
+    expected
+        .into_iter()
+        .map(|(said, count)| (said.to_owned(), count))
+        .collect()
+}
+
+async fn of_many_claims_of_one_flow_one_wins(world: World) {
+    let flow = flow_id();
+    let outcomes = all_at_once(|_| {
+        let table = world.table.clone();
+        let attempt = AttemptId::generate(&SystemRandomness::default()).unwrap();
+        async move { said(&table.claim(flow, attempt, at(0), deadline()).await) }
+    })
+    .await;
+
+    assert_eq!(outcomes, counts([("Ok(())", 1), ("Err(Spent)", CROWD - 1)]));
+}
+
+async fn of_many_accounts_one_gets_the_identity(world: World) {
+    let outcomes = all_at_once(|number| {
+        let world = world.clone();
+        async move {
+            said(
+                &world
+                    .commit(&attempt(&format!("account-{number}"), "maria", at(0)), at(5))
+                    .await,
+            )
+        }
+    })
+    .await;
+
+    assert_eq!(outcomes, counts([("Ok(Linked)", 1), ("Err(IdentityInUse)", CROWD - 1)]));
+    assert_eq!(world.database.items().await.len(), 3); // one link, one owner, one event
+}
+
+async fn of_many_identities_an_account_gets_one(world: World) {
+    let outcomes = all_at_once(|number| {
+        let world = world.clone();
+        async move {
+            said(
+                &world
+                    .commit(&attempt("alice", &format!("subject-{number}"), at(0)), at(5))
+                    .await,
+            )
+        }
+    })
+    .await;
+
+    assert_eq!(
+        outcomes,
+        counts([("Ok(Linked)", 1), ("Err(AccountAlreadyLinked)", CROWD - 1)])
+    );
+    assert_eq!(world.database.items().await.len(), 3);
+}
+
+async fn one_flow_committed_by_many_is_linked_once(world: World) {
+    let attempt = attempt("alice", "maria", at(0));
+    let outcomes = all_at_once(|_| {
+        let (world, attempt) = (world.clone(), attempt.clone());
+        async move { said(&world.commit(&attempt, at(5)).await) }
+    })
+    .await;
+
+    assert_eq!(outcomes, counts([("Ok(Linked)", CROWD)]));
+    assert_eq!(world.database.items().await.len(), 3);
+}
+
+async fn of_many_switches_each_frees_what_it_replaces(world: World) {
+    world.link("alice", "maria", at(0)).await;
+    let outcomes = all_at_once(|number| {
+        let world = world.clone();
+        async move {
+            said(
+                &world
+                    .switch(&attempt("alice", &format!("subject-{number}"), at(10)), at(15))
+                    .await,
+            )
+        }
+    })
+    .await;
+
+    // The first to switch makes all the others' flows worthless.
+    assert_eq!(
+        outcomes,
+        counts([("Ok(Switched)", 1), ("Err(FlowOutdated)", CROWD - 1)])
+    );
+    let owners = world
+        .database
+        .items()
+        .await
+        .into_iter()
+        .filter(|item| item["sk"]["S"] == "OWNER")
+        .count();
+    assert_eq!(owners, 1);
+    assert!(world.linked_subject("alice").await.unwrap().starts_with("subject-"));
+}

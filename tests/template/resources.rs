@@ -1,0 +1,115 @@
+//! How the functions run, and what the table is.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use account_linking::http::request::REQUEST_BUDGET;
+use serde_json::{Value, json};
+
+use crate::document::{self, workspace};
+
+#[test]
+fn every_function_is_built_from_its_crate_for_arm64() {
+    let template = document::read("template.yaml");
+    let folders = std::fs::read_dir(workspace().join("functions"))
+        .unwrap()
+        .map(|entry| entry.unwrap());
+    let crates: BTreeSet<_> = folders
+        .filter(|folder| folder.path().join("Cargo.toml").is_file())
+        .map(|folder| folder.file_name().into_string().unwrap())
+        .collect();
+    let functions = document::functions(&template);
+    assert_eq!(
+        functions.keys().copied().map(str::to_owned).collect::<BTreeSet<_>>(),
+        crates
+    );
+    for (name, function) in functions {
+        assert_eq!(function.build_method, "rust-cargolambda", "{name}");
+        assert_eq!(function.properties["Runtime"], "provided.al2023", "{name}");
+        assert_eq!(function.properties["Handler"], "bootstrap", "{name}");
+        assert_eq!(function.properties["Architectures"], json!(["arm64"]), "{name}");
+    }
+}
+
+#[test]
+fn lambda_ends_a_call_only_after_the_function_has_given_it_up() {
+    let template = document::read("template.yaml");
+    for (name, function) in document::functions(&template) {
+        let timeout = Duration::from_secs(function.properties["Timeout"].as_u64().unwrap());
+        assert!(timeout > REQUEST_BUDGET + Duration::from_secs(1), "{name}");
+    }
+}
+
+#[test]
+fn every_function_logs_to_a_group_of_its_own_that_forgets() {
+    let template = document::read("template.yaml");
+    let mut groups = BTreeSet::new();
+    for (name, function) in document::functions(&template) {
+        let group = function.properties["LoggingConfig"]["LogGroup"]["Ref"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        let resource = &template["Resources"][&group];
+        assert_eq!(resource["Type"], "AWS::Logs::LogGroup", "{name}");
+        assert_eq!(
+            resource["Properties"]["RetentionInDays"],
+            json!({"Ref": "LogRetentionDays"}),
+            "{name}"
+        );
+        let may_write = json!({
+            "Effect": "Allow",
+            "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
+            "Resource": { "GetAtt": format!("{group}.Arn") }
+        });
+        assert!(function.statements(&template).contains(&&may_write), "{name}");
+        assert!(groups.insert(group), "{name} shares its log group");
+    }
+    assert!(template["Parameters"]["LogRetentionDays"]["AllowedValues"].is_array());
+}
+
+#[test]
+fn the_table_is_on_demand_recoverable_and_followed_and_outlives_the_stack() {
+    let template = document::read("template.yaml");
+    let [(_, table)] = document::resources(&template, "AWS::DynamoDB::Table").collect::<Vec<_>>()[..] else {
+        panic!("there is one table")
+    };
+    assert_eq!(table["DeletionPolicy"], "Retain");
+    assert_eq!(table["UpdateReplacePolicy"], "Retain");
+    assert_eq!(
+        table["Properties"],
+        json!({
+            "BillingMode": "PAY_PER_REQUEST",
+            "AttributeDefinitions": [
+                { "AttributeName": "pk", "AttributeType": "S" },
+                { "AttributeName": "sk", "AttributeType": "S" },
+            ],
+            "KeySchema": [
+                { "AttributeName": "pk", "KeyType": "HASH" },
+                { "AttributeName": "sk", "KeyType": "RANGE" },
+            ],
+            "TimeToLiveSpecification": { "AttributeName": "expires_at", "Enabled": true },
+            "PointInTimeRecoverySpecification": { "PointInTimeRecoveryEnabled": true },
+            "StreamSpecification": { "StreamViewType": "NEW_AND_OLD_IMAGES" },
+        })
+    );
+}
+
+#[test]
+fn no_secret_is_a_variable_and_every_parameter_is_described() {
+    let template = document::read("template.yaml");
+    for (name, function) in document::functions(&template) {
+        for variable in function.variables() {
+            assert!(
+                !["FLOW_KEYS", "AWS_ACCESS_KEY_ID"].contains(&variable),
+                "{name}: {variable}"
+            );
+        }
+    }
+    for (name, parameter) in template["Parameters"].as_object().unwrap() {
+        assert!(parameter["Description"].is_string(), "{name}");
+        assert_ne!(
+            parameter["NoEcho"],
+            Value::Bool(true),
+            "{name}: a secret is no parameter"
+        );
+    }
+}

@@ -23,7 +23,7 @@ function start(section) {
 
   // A second press while the browser is on its way would only start a second flow; after a while it is a new attempt.
   section.addEventListener("submit", (event) => {
-    if (section.ariaBusy === "true") event.preventDefault();
+    if (section.ariaBusy === "true") return event.preventDefault();
     section.ariaBusy = "true";
     setTimeout(() => (section.ariaBusy = "false"), 5_000);
   });
@@ -69,9 +69,9 @@ async function refresh(context, outcome = null) {
   section.dataset.ready = "";
   section.ariaBusy = "false";
 
-  // Somebody who was just sent here starts reading where it happened. An open confirmation survives a reload.
-  if (pending?.answer) content.querySelector(".sso-confirm h3").focus();
-  else if (outcome) section.focus();
+  // Somebody who was just sent here starts reading where it happened.
+  if (outcome) (content.querySelector(".sso-confirm h3") ?? section).focus();
+  // An open confirmation survives a reload; everything else is told once.
   if (outcome && !pending?.answer) forgetOutcome();
 }
 
@@ -240,7 +240,7 @@ function element(tag, properties, ...children) {
 
 /** `template` with each `{key}` replaced by its value. */
 function fill(template, values) {
-  return template.replace(/\{(\w+)\}/g, (_, key) => values[key]);
+  return template.replace(/\{(\w+)\}/g, (_, key) => values[key] ?? "");
 }
 
 function date(instant, timeZone) {

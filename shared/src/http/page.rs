@@ -94,7 +94,7 @@ fn respond(
     );
     // `data-ready`: there is nothing to wait for here.
     let section = Html::element("section", &[("class", "sso"), ("data-ready", "")], contents);
-    let body = vec![Html::element("main", &[], [section]), element("p", "", [back])];
+    let body = vec![Html::element("main", &[], [section, element("p", "", [back])])];
 
     // A form sent without a referrer has no Origin either (contract section 3).
     let (form_action, referrer_policy) = match form_targets {

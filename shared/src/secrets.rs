@@ -64,6 +64,8 @@ pub enum KmsAlgorithm {
 }
 
 impl KmsAlgorithm {
+    const ALL: [Self; 2] = [Self::EcdsaSha256, Self::RsassaPkcs1V15Sha256];
+
     const fn as_str(self) -> &'static str {
         match self {
             Self::RsassaPkcs1V15Sha256 => "RSASSA_PKCS1_V1_5_SHA_256",
@@ -91,10 +93,15 @@ const SECRETS_MANAGER: Service = Service {
     target: "secretsmanager.GetSecretValue",
 };
 
-const KMS: Service = Service {
+const KMS_SIGN: Service = Service {
     name: "KMS",
     signing_name: "kms",
     target: "TrentService.Sign",
+};
+
+const KMS_GET_PUBLIC_KEY: Service = Service {
+    target: "TrentService.GetPublicKey",
+    ..KMS_SIGN
 };
 
 impl SecretStore {
@@ -140,13 +147,37 @@ impl SecretStore {
             "SigningAlgorithm": algorithm.as_str(),
         });
         let body = self
-            .call(&KMS, self.aws.kms_endpoint.as_deref(), &request, now, deadline)
+            .call(&KMS_SIGN, self.aws.kms_endpoint.as_deref(), &request, now, deadline)
             .await?;
-        let unusable = SecretError::Unusable(KMS.name);
+        let unusable = SecretError::Unusable(KMS_SIGN.name);
         let Ok(answer) = serde_json::from_slice::<Answer>(&body) else {
             return Err(unusable);
         };
         STANDARD.decode(answer.signature).map_err(|_| unusable)
+    }
+
+    /// By which algorithm the key `arn` signs (`GetPublicKey`).
+    pub async fn signing_algorithm(
+        &self,
+        arn: &str,
+        now: Timestamp,
+        deadline: Deadline,
+    ) -> Result<KmsAlgorithm, SecretError> {
+        #[derive(Deserialize)]
+        struct Answer {
+            #[serde(rename = "SigningAlgorithms")]
+            signing_algorithms: Vec<String>,
+        }
+        let endpoint = self.aws.kms_endpoint.as_deref();
+        let body = self
+            .call(&KMS_GET_PUBLIC_KEY, endpoint, &json!({ "KeyId": arn }), now, deadline)
+            .await?;
+        let names =
+            serde_json::from_slice(&body).map_or_else(|_| Vec::new(), |answer: Answer| answer.signing_algorithms);
+        KmsAlgorithm::ALL
+            .into_iter()
+            .find(|algorithm| names.iter().any(|name| name == algorithm.as_str()))
+            .ok_or(SecretError::Unusable(KMS_GET_PUBLIC_KEY.name))
     }
 
     async fn call(
@@ -246,7 +277,7 @@ mod tests {
     #[test]
     fn a_call_goes_to_the_regions_endpoint_and_is_signed_for_its_service_and_day() {
         let now = Timestamp::parse_rfc3339("2020-04-01T12:00:00Z").unwrap();
-        let request = store().signed(&KMS, None, &json!({"KeyId": "k"}), now).unwrap();
+        let request = store().signed(&KMS_SIGN, None, &json!({"KeyId": "k"}), now).unwrap();
         let header = |name: &str| request.headers().get(name).unwrap().to_str().unwrap();
         assert_eq!(request.uri(), "https://kms.eu-west-1.amazonaws.com/");
         assert_eq!(header("x-amz-target"), "TrentService.Sign");

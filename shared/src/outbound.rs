@@ -172,7 +172,9 @@ impl HttpClient {
         if !self.locality.allows(scheme, host) {
             return Err(OutboundError::InsecureUrl);
         }
-        timeout(bounds.timeout, self.exchange(&url, request, bounds.max_bytes))
+        // On the heap: a connection in the making would make every future that waits for one some 10 KiB larger.
+        let exchange = Box::pin(self.exchange(&url, request, bounds.max_bytes));
+        timeout(bounds.timeout, exchange)
             .await
             .map_err(OutboundError::TimedOut)?
     }

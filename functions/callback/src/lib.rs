@@ -1,1 +1,308 @@
 //! Takes the provider's answer: claims the flow, redeems the code, verifies the identity, commits the link.
+//!
+//! `GET /sso/{provider}/callback`, contract section 2. The order of the steps is the contract's: whoever lacks the cookie or the
+//! session stops before the claim and cannot burn a flow; the code is redeemed only behind the claim, so at most once.
+
+use std::sync::Arc;
+
+use account_linking::{
+    clock::{Clock, NoRandomness, Randomness, Timestamp},
+    config::{ConfigError, ConfirmLink, Environment, Reader, Site},
+    flow::{Flow, PendingLink, Purpose, ReturnTarget, SessionBinding},
+    flow_keys::{FlowKeyRing, FlowKeysUnavailable, OpenSealedError},
+    http::{
+        answer,
+        cookies::{self, Cookies, RepeatedCookie},
+        exchange::{Answer, Audience, Exchange},
+        problem::{ErrorCode, Refusal},
+        request::{MalformedRequest, Request},
+    },
+    identity::VerifiedIdentity,
+    provider::{
+        Provider, Providers,
+        authorization_response::{AuthorizationResponse, MalformedResponse, ResponseRefused},
+        id_token::IdTokenError,
+        token_exchange::TokenExchangeError,
+    },
+    seal::{Kind, SealError},
+    session::{Session, SessionError, Sessions},
+    table::{AttemptId, ClaimError, CommitError, CommitToken, Table},
+};
+use http::{Method, Response};
+
+/// What the function holds on to between requests.
+pub struct App {
+    site: Site,
+    sessions: Sessions,
+    providers: Providers,
+    flow_keys: FlowKeyRing,
+    confirm_link: ConfirmLink,
+    table: Table,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Randomness>,
+}
+
+/// Why no link came of it.
+#[derive(Debug, thiserror::Error)]
+pub enum CallbackError {
+    /// The request is none a person's browser sends.
+    #[error("reading the request")]
+    Malformed(#[from] MalformedRequest),
+    /// A cookie of ours came twice.
+    #[error("reading the cookies")]
+    RepeatedCookie(#[from] RepeatedCookie),
+    /// The path names no provider of ours.
+    #[error("the path names no configured provider")]
+    UnknownProvider,
+    /// The authorization response cannot be understood.
+    #[error("reading the authorization response")]
+    MalformedResponse(#[from] MalformedResponse),
+    /// This browser keeps no flow with this `state`.
+    #[error("no flow of this browser has this state")]
+    FlowMissing,
+    /// The flow's cookie does not open.
+    #[error("opening the flow")]
+    FlowUnreadable(#[from] OpenSealedError),
+    /// The flow has another state, was started at another provider, or its time is over.
+    #[error("the flow is not for this response: {0}")]
+    FlowUnfit(&'static str),
+    /// Nobody is signed in.
+    #[error("verifying the session")]
+    Session(#[from] SessionError),
+    /// Another account or session than at the start.
+    #[error("the session is not the one that started the flow")]
+    SessionChanged,
+    /// The flow was used already, or the table did not answer.
+    #[error("claiming the flow")]
+    Claim(#[from] ClaimError),
+    /// The provider refused, or it was not our provider who answered.
+    #[error("accepting the authorization response")]
+    Response(#[from] ResponseRefused),
+    /// The code brought no ID token.
+    #[error("redeeming the code")]
+    TokenExchange(#[from] TokenExchangeError),
+    /// The ID token proves nothing.
+    #[error("verifying the ID token")]
+    IdToken(#[from] IdTokenError),
+    /// The link did not come to be.
+    #[error("committing the link")]
+    Commit(#[from] CommitError),
+    /// The pending link could not be sealed.
+    #[error("sealing the pending link")]
+    Seal(#[from] SealError),
+    /// The keys that seal are out of reach.
+    #[error("getting the flow keys")]
+    FlowKeys(#[from] FlowKeysUnavailable),
+    /// The operating system has no randomness.
+    #[error("drawing an id")]
+    Randomness(#[from] NoRandomness),
+}
+
+impl Refusal for CallbackError {
+    fn code(&self) -> ErrorCode {
+        match self {
+            Self::Malformed(_) | Self::RepeatedCookie(_) | Self::MalformedResponse(_) => ErrorCode::InvalidRequest,
+            Self::UnknownProvider => ErrorCode::UnknownProvider,
+            Self::FlowMissing | Self::FlowUnfit(_) | Self::Claim(ClaimError::Spent) => ErrorCode::FlowUnknown,
+            Self::FlowUnreadable(error) => error.code_for(ErrorCode::FlowUnknown),
+            Self::Session(error) => error.code(),
+            Self::SessionChanged => ErrorCode::SessionChanged,
+            Self::Claim(ClaimError::Table(error)) => error.code(),
+            Self::Response(error) => error.code(),
+            Self::TokenExchange(error) => error.code(),
+            Self::IdToken(error) => error.code(),
+            Self::Commit(error) => error.code_for(ErrorCode::FlowUnknown),
+            Self::FlowKeys(_) => ErrorCode::TemporarilyUnavailable,
+            Self::Seal(_) | Self::Randomness(_) => ErrorCode::InternalError,
+        }
+    }
+}
+
+impl App {
+    /// Reads the configuration and fetches ahead what a request would otherwise wait for.
+    ///
+    /// # Errors
+    ///
+    /// Every mistake of the configuration, by variable.
+    pub async fn connect(
+        environment: &Environment,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Randomness>,
+    ) -> Result<Self, ConfigError> {
+        let mut reader = Reader::new(environment);
+        let site = Site::read(&mut reader);
+        let sessions = Sessions::read(&mut reader, site.as_ref());
+        let providers = Providers::read(&mut reader, site.as_ref());
+        let flow_keys = FlowKeyRing::read(&mut reader, site.as_ref());
+        let confirm_link = ConfirmLink::read(&mut reader);
+        let table = Table::read(&mut reader);
+        let app = (|| {
+            Some(Self {
+                site: site?,
+                sessions: sessions?,
+                providers: providers?,
+                flow_keys: flow_keys?,
+                confirm_link: confirm_link?,
+                table: table?,
+                clock,
+                random,
+            })
+        })();
+        let app = reader.finish(app)?;
+        app.warm_up().await;
+        Ok(app)
+    }
+
+    /// Fetches keys ahead, all at once. What fails now is tried again by the first request that needs it.
+    async fn warm_up(&self) {
+        let now = self.clock.now();
+        tokio::join!(
+            self.flow_keys.warm_up(now),
+            self.sessions.warm_up(now),
+            self.providers.warm_up_responses(now)
+        );
+    }
+}
+
+/// What a link flow was started for.
+struct LinkPurpose {
+    session: SessionBinding,
+    replace: bool,
+    return_to: ReturnTarget,
+}
+
+impl LinkPurpose {
+    fn of(purpose: &Purpose) -> Result<Self, CallbackError> {
+        match *purpose {
+            Purpose::Link {
+                session,
+                replace,
+                return_to,
+            } => Ok(Self {
+                session,
+                replace,
+                return_to,
+            }),
+            Purpose::SignIn { .. } => Err(CallbackError::FlowUnfit("another purpose")),
+        }
+    }
+}
+
+/// Answers one request.
+pub async fn respond(app: &App, request: &Request) -> Response<String> {
+    let mut exchange = Exchange::begin("callback", &app.site, request, Audience::Navigation, app.clock.now());
+    let result = handle(app, &mut exchange).await;
+    exchange.finish(result, app.clock.now())
+}
+
+/// OIDC Core 3.1.2.5 to 3.1.3.7: what the provider's answer becomes.
+async fn handle(app: &App, exchange: &mut Exchange<'_>) -> Result<Answer, CallbackError> {
+    let (request, now) = (exchange.request, app.clock.now());
+    let named = request.route(&[Method::GET], "callback")?;
+    let provider = app.providers.find(named).ok_or(CallbackError::UnknownProvider)?;
+    exchange.provider = Some(provider.id().clone());
+    // Until the flow is claimed nothing has happened: what fails for a reason of ours may be tried again.
+    exchange.reload_may_help = true;
+
+    request.check_is_navigation()?;
+    let response = AuthorizationResponse::parse(request.raw_query())?;
+    let cookies = Cookies::parse(&request.headers, app.sessions.cookie_name())?;
+    let (cookie, flow) = take_up(app, &cookies, provider, &response, request, now).await?;
+    exchange.flow = Some(flow.id);
+    let link = LinkPurpose::of(&flow.purpose)?;
+    exchange.target = link.return_to;
+    let session = app
+        .sessions
+        .verify(&cookies, &request.headers, now, request.deadline)
+        .await?;
+    if session.binding() != link.session {
+        return Err(CallbackError::SessionChanged);
+    }
+
+    app.table
+        .claim(flow.id, AttemptId::generate(&*app.random)?, now, request.deadline)
+        .await?;
+    exchange.reload_may_help = false;
+    exchange.set_cookies.push(cookies::clear(&cookie));
+
+    let code = provider.accept(response, now, request.deadline).await?;
+    let id_token = provider
+        .redeem(code, &flow.code_verifier, now, request.deadline, &*app.random)
+        .await?;
+    let verified = provider
+        .verify(&id_token, &flow.nonce, app.clock.now(), request.deadline)
+        .await?;
+
+    if app.must_ask(&link, &session, &verified) {
+        return ask(app, exchange, &flow, &link, session, verified).await;
+    }
+    let attempt = flow.attempt(session.account, link.session, verified);
+    let token = CommitToken::generate(&*app.random)?;
+    app.table
+        .commit(&attempt, token, app.clock.now(), request.deadline)
+        .await?;
+    let location = answer::back_to(&app.site, link.return_to, "linked", provider.id().as_str());
+    Ok(Answer::new("linked", answer::see_other(&location)))
+}
+
+/// The flow that this browser keeps for this response, and the name of its cookie.
+async fn take_up(
+    app: &App,
+    cookies: &Cookies<'_>,
+    provider: &Provider,
+    response: &AuthorizationResponse,
+    request: &Request,
+    now: Timestamp,
+) -> Result<(String, Flow), CallbackError> {
+    let name = cookies::flow_name_for(response.state()).ok_or(CallbackError::FlowMissing)?;
+    let sealed = cookies.flow(&name).ok_or(CallbackError::FlowMissing)?;
+    let flow: Flow = app
+        .flow_keys
+        .open(Kind::Flow, &name, sealed, now, request.deadline)
+        .await?;
+    if !flow.state.matches(response.state()) {
+        return Err(CallbackError::FlowUnfit("another state"));
+    }
+    if flow.provider != *provider.id() {
+        return Err(CallbackError::FlowUnfit("another provider"));
+    }
+    if !flow.is_live(now) {
+        return Err(CallbackError::FlowUnfit("its time is over"));
+    }
+    Ok((name, flow))
+}
+
+impl App {
+    /// Whether the user must confirm before `verified` is linked (contract section 2).
+    fn must_ask(&self, link: &LinkPurpose, session: &Session, verified: &VerifiedIdentity) -> bool {
+        let asks = match self.confirm_link {
+            ConfirmLink::Always => true,
+            ConfirmLink::Never => false,
+            ConfirmLink::WhenEmailDiffers => match (&session.email, &verified.email) {
+                (Some(ours), Some(theirs)) => !(verified.email_verified && ours.is_same_mailbox(theirs)),
+                _ => true,
+            },
+        };
+        link.replace || asks
+    }
+}
+
+/// Parks the verified identity in the browser and sends the user to decide. Nothing is written.
+async fn ask(
+    app: &App,
+    exchange: &mut Exchange<'_>,
+    flow: &Flow,
+    link: &LinkPurpose,
+    session: Session,
+    verified: VerifiedIdentity,
+) -> Result<Answer, CallbackError> {
+    let now = app.clock.now();
+    let email_verified = verified.email_verified;
+    let attempt = flow.attempt(session.account, link.session, verified);
+    let pending = PendingLink::park(attempt, email_verified, link.replace, link.return_to, now, &*app.random)?;
+    let keys = app.flow_keys.current(now, exchange.request.deadline).await?;
+    let sealed = keys.seal(Kind::PendingLink, cookies::PENDING_LINK, &pending, &*app.random)?;
+    exchange.set_cookies.push(cookies::keep(cookies::PENDING_LINK, &sealed));
+    let location = answer::back_to(&app.site, link.return_to, "confirm", flow.provider.as_str());
+    Ok(Answer::new("confirm", answer::see_other(&location)))
+}

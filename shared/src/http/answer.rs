@@ -2,7 +2,10 @@
 
 use http::{
     HeaderName, HeaderValue, Response, StatusCode,
-    header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION, REFERRER_POLICY, RETRY_AFTER, SET_COOKIE, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS},
+    header::{
+        CACHE_CONTROL, CONTENT_TYPE, LOCATION, REFERRER_POLICY, RETRY_AFTER, SET_COOKIE, STRICT_TRANSPORT_SECURITY,
+        X_CONTENT_TYPE_OPTIONS,
+    },
 };
 use serde::Serialize;
 
@@ -45,7 +48,9 @@ fn with_json(status: StatusCode, media_type: &'static str, body: &impl Serialize
     // Our bodies are structs of strings, numbers and booleans, which always have a JSON form.
     let mut response = Response::new(serde_json::to_string(body).unwrap_or_default());
     *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
     response
 }
 
@@ -60,7 +65,12 @@ pub fn set_cookie(response: &mut Response<String>, cookie: &str) {
 /// The page of ours that says what `code` means and what to do now.
 #[must_use]
 pub fn error_page(site: &Site, request: &Request, code: ErrorCode) -> Response<String> {
-    let mut response = page::error(code, Language::of(&request.headers), site.settings.as_str(), &request.id);
+    let mut response = page::error(
+        code,
+        Language::of(&request.headers),
+        site.settings.as_str(),
+        &request.id,
+    );
     retry_later(&mut response, code);
     response
 }
@@ -80,7 +90,8 @@ pub fn sign_in_and_return(site: &Site, target: ReturnTarget) -> String {
 /// The sign-in page, which asks for a fresh sign-in and leads back to `target`.
 #[must_use]
 pub fn reauthenticate(site: &Site, target: ReturnTarget) -> String {
-    site.sign_in.with(&[("reauthenticate", "1"), ("return_to", target.as_str())])
+    site.sign_in
+        .with(&[("reauthenticate", "1"), ("return_to", target.as_str())])
 }
 
 /// A problem document (RFC 9457).
@@ -124,8 +135,13 @@ pub fn secured(site: &Site, mut response: Response<String>) -> Response<String> 
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.entry(REFERRER_POLICY).or_insert(HeaderValue::from_static("no-referrer"));
-    headers.insert(HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin"));
+    headers
+        .entry(REFERRER_POLICY)
+        .or_insert(HeaderValue::from_static("no-referrer"));
+    headers.insert(
+        HeaderName::from_static("cross-origin-opener-policy"),
+        HeaderValue::from_static("same-origin"),
+    );
     if site.origin.starts_with("https:") {
         headers.insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=63072000"));
     }

@@ -28,7 +28,11 @@ impl Audience {
     /// Read from `Accept`: who takes HTML navigates.
     #[must_use]
     pub fn of(request: &Request) -> Self {
-        if request.accepts("text/html") { Self::Navigation } else { Self::Client }
+        if request.accepts("text/html") {
+            Self::Navigation
+        } else {
+            Self::Client
+        }
     }
 }
 
@@ -102,8 +106,17 @@ impl<'a> Exchange<'a> {
             Ok(Answer { outcome, response }) => (outcome, Level::Info, None, response),
             Err(error) => {
                 let code = error.code();
-                let level = if code.status().is_server_error() { Level::Error } else { Level::Warn };
-                (code.as_str(), level, Some(telemetry::cause_of(&error)), self.refusal(code))
+                let level = if code.status().is_server_error() {
+                    Level::Error
+                } else {
+                    Level::Warn
+                };
+                (
+                    code.as_str(),
+                    level,
+                    Some(telemetry::cause_of(&error)),
+                    self.refusal(code),
+                )
             }
         };
         for cookie in &self.set_cookies {

@@ -152,6 +152,31 @@ pub(super) async fn by_reference(
     authorization_endpoint: &Url,
     by_value: &Url,
 ) -> Result<Url, AuthorizationRequestError> {
+    let request = pushed_request(call, endpoint, authorization_endpoint, by_value);
+    let bounds = Bounds {
+        max_bytes: MAX_ANSWER_BYTES,
+        timeout: call.timeout,
+    };
+    let answer = call
+        .client
+        .send(request, bounds)
+        .await
+        .map_err(AuthorizationRequestError::Unreachable)?;
+    let request_uri = read_answer(&answer)?;
+    let mut url = authorization_endpoint.clone();
+    url.query_pairs_mut()
+        .append_pair("client_id", call.client_id)
+        .append_pair("request_uri", &request_uri);
+    Ok(url)
+}
+
+/// The parameters of `by_value`, and our credentials, as a form.
+fn pushed_request(
+    call: &AuthenticatedCall<'_>,
+    endpoint: &Url,
+    authorization_endpoint: &Url,
+    by_value: &Url,
+) -> Request<Vec<u8>> {
     // What the endpoint's own URL has for a query is no parameter of the request.
     let parameters = by_value
         .query_pairs()
@@ -169,22 +194,7 @@ pub(super) async fn by_reference(
         CONTENT_TYPE,
         HeaderValue::from_static("application/x-www-form-urlencoded"),
     );
-
-    let bounds = Bounds {
-        max_bytes: MAX_ANSWER_BYTES,
-        timeout: call.timeout,
-    };
-    let answer = call
-        .client
-        .send(request, bounds)
-        .await
-        .map_err(AuthorizationRequestError::Unreachable)?;
-    let request_uri = read_answer(&answer)?;
-    let mut url = authorization_endpoint.clone();
-    url.query_pairs_mut()
-        .append_pair("client_id", call.client_id)
-        .append_pair("request_uri", &request_uri);
-    Ok(url)
+    request
 }
 
 /// The `request_uri` of a successful answer (RFC 9126 section 2.2).

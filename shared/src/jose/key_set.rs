@@ -146,6 +146,7 @@ mod tests {
             with(rsa.clone(), "e", base64url(&[1])),
             with(rsa.clone(), "e", base64url(&[3])),
             with(rsa.clone(), "e", base64url(&[1, 0, 0])),
+            with(rsa.clone(), "e", base64url(&[1, 0, 2])),
             with(rsa.clone(), "e", base64url(&[0, 1, 0, 1])),
             with(rsa.clone(), "e", base64url(&[1, 0, 0, 0, 1])),
             with(rsa.clone(), "e", json!("")),

@@ -268,11 +268,13 @@ mod tests {
     async fn a_fetch_takes_no_longer_than_the_request_has() {
         let server = ScriptedServer::start([Answer::Silence]).await;
         let remote = remote(&server);
+        let before_its_own_timeout = Deadline::within(Duration::from_secs(2));
         let outcome = remote.current(NOW, Deadline::within(Duration::from_millis(50))).await;
         assert!(matches!(
             outcome,
             Err(KeysUnavailable::Fetch(OutboundError::TimedOut(_)))
         ));
+        assert!(!before_its_own_timeout.left().is_zero());
     }
 
     #[tokio::test]

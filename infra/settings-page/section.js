@@ -1,11 +1,18 @@
-// The Single sign-on section, once there is JavaScript: the static section's plain forms stay what they are, and this shows beside
-// them what status and confirm answer. README.md says how a page embeds it.
+// The Single sign-on section, once there is JavaScript: asks status and confirm, and puts what they answer in the static section's
+// place, with the same plain forms. README.md says how a page embeds it.
 //
 // Whatever comes from a server or from the address bar is put on the page as text, never as markup.
 
 const language = /^fr\b/i.test(document.documentElement.lang) ? "fr" : "en";
 const texts = await (await fetch(new URL(`texts/${language}.json`, import.meta.url))).json();
 const locale = language === "fr" ? "fr" : "en-GB";
+
+/** The outcomes that went well, and whether the account is linked after them. */
+const successes = new Map([
+  ["linked", true],
+  ["switched", true],
+  ["unlinked", false],
+]);
 
 for (const section of document.querySelectorAll(".sso[data-provider]")) {
   start(section);
@@ -29,7 +36,7 @@ function start(section) {
   });
   // The back button may bring this page back as it was, before the link was made.
   window.addEventListener("pageshow", (event) => {
-    if (event.persisted) refresh(context);
+    if (event.persisted) refresh(context, outcomeFor(context.provider));
   });
   refresh(context, outcomeFor(context.provider));
 }
@@ -94,8 +101,8 @@ async function ask(provider, route) {
 function messageOf(outcome, status, pending) {
   if (outcome === "confirm") return pending.problem ?? status.problem ?? null;
   // An address can claim anything: success is told only when status agrees.
-  const linkedAfter = { linked: true, switched: true, unlinked: false }[outcome];
-  const stands = linkedAfter === undefined || (status.answer && (status.answer.link !== null) === linkedAfter);
+  const linked = status.answer && status.answer.link !== null;
+  const stands = !successes.has(outcome) || successes.get(outcome) === linked;
   return outcome && stands ? { code: outcome } : (status.problem ?? null);
 }
 
@@ -105,7 +112,7 @@ function showMessage({ section, name }, message) {
 
   const known = Object.hasOwn(texts.outcomes, message.code);
   const { title, next_step: nextStep } = known ? texts.outcomes[message.code] : texts.unknown_outcome;
-  place.dataset.success = String(["linked", "switched", "unlinked"].includes(message.code));
+  place.dataset.success = String(successes.has(message.code));
   place.replaceChildren(
     element("p", { className: "sso-message-title" }, fill(title, { provider: name })),
     element("p", {}, fill(nextStep, { provider: name })),

@@ -237,10 +237,13 @@ async fn handle(app: &App, exchange: &mut Exchange<'_>) -> Result<Answer, Callba
         return ask(app, exchange, &flow, &link, session, verified).await;
     }
     let attempt = flow.attempt(session.account, link.session, verified);
-    let token = CommitToken::generate(&*app.random)?;
-    app.table
-        .commit(&attempt, token, app.clock.now(), request.deadline)
-        .await?;
+    let (token, now) = (CommitToken::generate(&*app.random)?, app.clock.now());
+    let committed = app.table.commit(&attempt, token, now, request.deadline).await;
+    if matches!(committed, Err(CommitError::IdentityInUse)) {
+        // For the account's history. Whether it is written or not, the answer is the same.
+        let _ = app.table.record_refusal(&attempt, now, request.deadline).await;
+    }
+    committed?;
     let location = answer::back_to(&app.site, link.return_to, "linked", provider.id().as_str());
     Ok(Answer::new("linked", answer::see_other(&location)))
 }

@@ -283,11 +283,15 @@ async fn link(app: &App, session: Session, pending: PendingLink, request: &Reque
     let replace = pending.replace;
     let attempt = pending.attempt(session.account);
     let committed = if replace {
-        app.table.switch(&attempt, token, now, request.deadline).await?
+        app.table.switch(&attempt, token, now, request.deadline).await
     } else {
-        app.table.commit(&attempt, token, now, request.deadline).await?
+        app.table.commit(&attempt, token, now, request.deadline).await
     };
-    Ok(committed)
+    if matches!(committed, Err(CommitError::IdentityInUse)) {
+        // For the account's history. Whether it is written or not, the answer is the same.
+        let _ = app.table.record_refusal(&attempt, now, request.deadline).await;
+    }
+    Ok(committed?)
 }
 
 /// Writes under the flow's id that its user declined, so that a kept copy of the cookie is worthless.

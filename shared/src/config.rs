@@ -304,6 +304,12 @@ impl ProviderDirectory {
         Some(Self(entries))
     }
 
+    /// All of them, in their order.
+    #[must_use]
+    pub fn entries(&self) -> &[ProviderEntry] {
+        &self.0
+    }
+
     /// The provider of this id.
     #[must_use]
     pub fn find(&self, id: &str) -> Option<&ProviderEntry> {

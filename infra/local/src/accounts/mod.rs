@@ -1,0 +1,239 @@
+//! The development accounts site: plays accounts.magento.cloud, as far as the service leans on it.
+//!
+//! It signs people in without a password, proves that to the functions by session JWTs (contract section 3), and shows the
+//! settings page with the *Single sign-on* section of `infra/settings-page`. What is linked it neither knows nor keeps.
+
+mod pages;
+mod people;
+mod sessions;
+#[cfg(test)]
+mod tests;
+mod texts;
+
+use std::sync::Arc;
+
+use account_linking::{
+    clock::{Clock, NoRandomness},
+    config::ProviderEntry,
+    jose::SigningError,
+};
+use http::{Method, StatusCode};
+
+use self::people::Account;
+pub(crate) use self::sessions::{SessionIssuer, SessionTerms};
+use crate::site::{self, Cookie, Language, Parameters, Request, Response, Unreadable};
+
+/// Keeps the language that `?lang=` chose.
+const LANGUAGE_COOKIE: &str = "__Host-accounts-language";
+
+/// Where a visit to the sign-in page ends (contract section 6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Destination {
+    Settings,
+    Onboarding,
+}
+
+impl Destination {
+    /// The id in `return_to`; what is none of them means the settings page.
+    fn parse(id: Option<&str>) -> Self {
+        if id == Some("onboarding") {
+            Self::Onboarding
+        } else {
+            Self::Settings
+        }
+    }
+
+    const fn id(self) -> &'static str {
+        match self {
+            Self::Settings => "settings",
+            Self::Onboarding => "onboarding",
+        }
+    }
+}
+
+/// The development accounts site.
+pub(crate) struct AccountsSite {
+    /// The origin it shares with the functions.
+    pub(crate) origin: String,
+    /// `SETTINGS_URL`.
+    pub(crate) settings_url: String,
+    /// `ONBOARDING_URL`.
+    pub(crate) onboarding_url: String,
+    /// The providers, each of which gets a section.
+    pub(crate) providers: Vec<ProviderEntry>,
+    /// Absent when somebody else issues the sessions.
+    pub(crate) sessions: Option<SessionIssuer>,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+/// Why a page is not shown.
+enum Failure {
+    Malformed,
+    Foreign,
+    Internal,
+}
+
+impl From<Unreadable> for Failure {
+    fn from(_: Unreadable) -> Self {
+        Self::Malformed
+    }
+}
+
+impl From<NoRandomness> for Failure {
+    fn from(_: NoRandomness) -> Self {
+        Self::Internal
+    }
+}
+
+impl From<SigningError> for Failure {
+    fn from(_: SigningError) -> Self {
+        Self::Internal
+    }
+}
+
+impl AccountsSite {
+    /// Answers a request to the site's host.
+    pub(crate) fn respond(&self, request: &Request) -> Response {
+        let answer = match (&request.method, request.path.as_str()) {
+            (&Method::GET, "/") => Ok(site::redirect("/user")),
+            (&Method::GET, "/user") => self.show(request, Destination::Settings),
+            (&Method::GET, "/onboarding") => self.show(request, Destination::Onboarding),
+            (&Method::GET, "/sign-in") => self.show_sign_in(request),
+            (&Method::POST, "/sign-in") => self.sign_in(request),
+            (&Method::POST, "/sign-out") => self.sign_out(request),
+            (&Method::GET, "/.well-known/jwks.json") => Ok(self.jwks()),
+            (&Method::GET, "/site.css") => Ok(site::stylesheet()),
+            (&Method::GET, path) => Ok(pages::asset(path).unwrap_or_else(site::not_found)),
+            _ => Ok(site::not_found()),
+        };
+        answer.unwrap_or_else(|failure| {
+            site::status_only(match failure {
+                Failure::Malformed => StatusCode::BAD_REQUEST,
+                Failure::Foreign => StatusCode::FORBIDDEN,
+                Failure::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+            })
+        })
+    }
+
+    /// A page with the section, for whoever is signed in. Every view renews the session.
+    fn show(&self, request: &Request, destination: Destination) -> Result<Response, Failure> {
+        let query = request.query()?;
+        let language = language_of(request, &query);
+        let Some(sessions) = &self.sessions else {
+            return Ok(keeping_language(
+                &query,
+                self.section_page(language, destination, None, &query),
+            ));
+        };
+        let Some(signed_in) = sessions.verify(request, self.clock.now()) else {
+            let response = site::redirect(&format!("/sign-in?return_to={}", destination.id()));
+            return Ok(keeping_language(&query, response));
+        };
+        let mut response = self.section_page(language, destination, Some(signed_in.account), &query);
+        sessions.renew(&signed_in, self.clock.now(), &mut response)?;
+        Ok(keeping_language(&query, response))
+    }
+
+    /// The accounts to choose from. Whoever is signed in and need not prove it again is sent on with a renewed session.
+    fn show_sign_in(&self, request: &Request) -> Result<Response, Failure> {
+        let query = request.query()?;
+        let language = language_of(request, &query);
+        let destination = Destination::parse(query.find("return_to"));
+        let Some(sessions) = &self.sessions else {
+            return Ok(self.foreign_sessions_page(language));
+        };
+        let signed_in = sessions.verify(request, self.clock.now());
+        let reauthenticate = query.find("reauthenticate") == Some("1");
+        match signed_in {
+            Some(signed_in) if !reauthenticate => {
+                let mut response = site::redirect(self.url_of(destination));
+                sessions.renew(&signed_in, self.clock.now(), &mut response)?;
+                Ok(response)
+            }
+            current => {
+                let current = current.map(|signed_in| signed_in.account);
+                Ok(keeping_language(
+                    &query,
+                    self.sign_in_page(language, destination, current),
+                ))
+            }
+        }
+    }
+
+    /// Somebody chooses an account.
+    fn sign_in(&self, request: &Request) -> Result<Response, Failure> {
+        let form = self.own_form(request)?;
+        let sessions = self.sessions.as_ref().ok_or(Failure::Malformed)?;
+        let account = form.find("account").and_then(Account::find).ok_or(Failure::Malformed)?;
+        let now = self.clock.now();
+        let current = sessions.verify(request, now);
+        let signed_in = match current {
+            Some(current) if current.account.id == account.id => current.proven_again(now),
+            other => {
+                if let Some(other) = other {
+                    sessions.end(other);
+                }
+                sessions.begin(account, now)?
+            }
+        };
+        let mut response = site::redirect(self.url_of(Destination::parse(form.find("return_to"))));
+        sessions.renew(&signed_in, now, &mut response)?;
+        Ok(response)
+    }
+
+    /// Ends the session.
+    fn sign_out(&self, request: &Request) -> Result<Response, Failure> {
+        self.own_form(request)?;
+        let mut response = site::redirect("/sign-in");
+        if let Some(sessions) = &self.sessions {
+            if let Some(signed_in) = sessions.verify(request, self.clock.now()) {
+                sessions.end(signed_in);
+            }
+            sessions.forget(&mut response);
+        }
+        Ok(response)
+    }
+
+    fn jwks(&self) -> Response {
+        match &self.sessions {
+            Some(sessions) => site::json(StatusCode::OK, &sessions.jwks()),
+            None => site::not_found(),
+        }
+    }
+
+    /// The fields of a form that one of our own pages posted.
+    fn own_form(&self, request: &Request) -> Result<Parameters, Failure> {
+        if !request.comes_from(&self.origin) {
+            return Err(Failure::Foreign);
+        }
+        Ok(request.form()?)
+    }
+
+    fn url_of(&self, destination: Destination) -> &str {
+        match destination {
+            Destination::Settings => &self.settings_url,
+            Destination::Onboarding => &self.onboarding_url,
+        }
+    }
+}
+
+/// The language of a page: the one that `?lang=` chooses now or chose before, else the browser's.
+fn language_of(request: &Request, query: &Parameters) -> Language {
+    let chosen = query
+        .find("lang")
+        .or_else(|| request.cookie(LANGUAGE_COOKIE))
+        .and_then(Language::from_tag);
+    chosen.unwrap_or_else(|| request.accepted_language())
+}
+
+/// Keeps the language that `?lang=` chooses, so that the page is still in it after a flow.
+fn keeping_language(query: &Parameters, mut response: Response) -> Response {
+    if let Some(language) = query.find("lang").and_then(Language::from_tag) {
+        Cookie {
+            name: LANGUAGE_COOKIE,
+            value: language.tag(),
+        }
+        .set(&mut response);
+    }
+    response
+}

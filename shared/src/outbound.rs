@@ -457,17 +457,21 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_stalling_server_is_left_when_the_time_is_up() {
-        let bounds = Bounds {
-            timeout: Duration::from_millis(50),
-            ..BOUNDS
-        };
+    async fn a_server_that_says_nothing_is_left_when_the_time_is_up() {
+        let server = ScriptedServer::start([Answer::Silence]).await;
+        let url = server.url("/");
+        let (outcome, ()) = tokio::join!(get(&url, BOUNDS), server.stop_time_when_asked());
+        assert!(matches!(outcome, Err(OutboundError::TimedOut(_))), "{outcome:?}");
+        assert_eq!(server.hits(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_server_that_stops_halfway_is_left_when_the_time_is_up() {
         let half = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{".to_vec();
-        for answer in [Answer::Silence, Answer::ThenSilence(half)] {
-            let server = ScriptedServer::start([answer]).await;
-            let outcome = get(&server.url("/"), bounds).await;
-            assert!(matches!(outcome, Err(OutboundError::TimedOut(_))), "{outcome:?}");
-        }
+        let server = ScriptedServer::start([Answer::ThenSilence(half)]).await;
+        let url = server.url("/");
+        let (outcome, ()) = tokio::join!(get(&url, BOUNDS), server.stop_time_when_asked());
+        assert!(matches!(outcome, Err(OutboundError::TimedOut(_))), "{outcome:?}");
     }
 
     #[tokio::test]

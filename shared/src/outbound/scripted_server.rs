@@ -89,6 +89,7 @@ impl Received {
 pub(crate) struct ScriptedServer {
     port: u16,
     requests: Arc<Mutex<Vec<Received>>>,
+    script: Arc<Mutex<VecDeque<Answer>>>,
     tasks: JoinSet<()>,
 }
 
@@ -100,7 +101,7 @@ impl ScriptedServer {
         let script = Arc::new(Mutex::new(script.into_iter().collect::<VecDeque<_>>()));
         let mut tasks = JoinSet::new();
         tasks.spawn({
-            let requests = Arc::clone(&requests);
+            let (requests, script) = (Arc::clone(&requests), Arc::clone(&script));
             async move {
                 let mut connections = JoinSet::new();
                 while let Ok((stream, _)) = listener.accept().await {
@@ -109,7 +110,17 @@ impl ScriptedServer {
                 }
             }
         });
-        Self { port, requests, tasks }
+        Self {
+            port,
+            requests,
+            script,
+            tasks,
+        }
+    }
+
+    /// Adds to the script.
+    pub(crate) fn then(&self, answer: Answer) {
+        self.script.lock().unwrap().push_back(answer);
     }
 
     pub(crate) fn port(&self) -> u16 {
@@ -133,6 +144,14 @@ impl ScriptedServer {
     /// How many requests came.
     pub(crate) fn hits(&self) -> usize {
         self.requests.lock().unwrap().len()
+    }
+
+    /// Waits for the first request and then stops the clock, which from there goes from timer to timer.
+    pub(crate) async fn stop_time_when_asked(&self) {
+        while self.hits() == 0 {
+            tokio::task::yield_now().await;
+        }
+        tokio::time::pause();
     }
 
     /// Closes the listener and every connection.

@@ -170,19 +170,20 @@ pub(super) async fn by_reference(
     Ok(url)
 }
 
-/// The parameters of `by_value`, and our credentials, as a form.
+/// The pushed request (RFC 9126 section 2.1).
 fn pushed_request(
     call: &AuthenticatedCall<'_>,
     endpoint: &Url,
     authorization_endpoint: &Url,
     by_value: &Url,
 ) -> Request<Vec<u8>> {
-    // What the endpoint's own URL has for a query is no parameter of the request.
-    let parameters = by_value
-        .query_pairs()
-        .skip(authorization_endpoint.query_pairs().count());
     let mut form = form_urlencoded::Serializer::new(String::new());
-    form.extend_pairs(parameters);
+    // What the endpoint's own URL has for a query is no parameter of the request.
+    form.extend_pairs(
+        by_value
+            .query_pairs()
+            .skip(authorization_endpoint.query_pairs().count()),
+    );
     let mut request = Request::new(Vec::new());
     call.credentials.apply(call.client_id, &mut form, request.headers_mut());
     *request.method_mut() = Method::POST;
@@ -227,32 +228,4 @@ fn read_answer(answer: &Response<Vec<u8>>) -> Result<String, AuthorizationReques
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_locale_is_a_language_tag() {
-        let longest = "en-abcdefgh-abcdefgh-abcdefgh-abcde";
-        for tag in ["fr", "fr-CA", "zh-Hant-TW", "de-CH-1996", "x-klingon", longest] {
-            assert_eq!(UiLocale::parse(tag).unwrap().as_str(), tag);
-        }
-        let (too_long, hostile) = (format!("{longest}f"), "fr&prompt=none");
-        for tag in [
-            "",
-            "-",
-            "fr-",
-            "-fr",
-            "fr--CA",
-            "f1",
-            "fr_CA",
-            "fr CA",
-            hostile,
-            "é",
-            "abcdefghi",
-            "fr-abcdefghi",
-            &too_long,
-        ] {
-            assert_eq!(UiLocale::parse(tag), None, "{tag:?}");
-        }
-    }
-}
+mod tests;

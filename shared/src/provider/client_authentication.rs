@@ -332,3 +332,6 @@ fn der_integer(der: &[u8]) -> Option<([u8; 32], &[u8])> {
     padded[start..].copy_from_slice(digits);
     Some((padded, rest))
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,6 +13,9 @@ pub mod id_token;
 pub mod settings;
 pub mod token_exchange;
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     sync::{Arc, Mutex, PoisonError},
     time::Duration,

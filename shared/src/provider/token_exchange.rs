@@ -255,3 +255,6 @@ impl<'c> AsyncHttpClient<'c> for TokenEndpoint<'_> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -149,7 +149,7 @@ function requirementText({ required, since, exempt_until: exemptUntil }, say) {
 
 /** What can be done about it. */
 function actions({ name, returnTo }, { link, actions: paths, reauthenticate }) {
-  const say = (key) => fill(texts.section[key], { provider: name });
+  const say = (key, values) => fill(texts.section[key], { provider: name, ...values });
   const startLink = { locale: language, return_to: returnTo };
 
   if (reauthenticate) {
@@ -168,19 +168,17 @@ function actions({ name, returnTo }, { link, actions: paths, reauthenticate }) {
       ]),
     ];
   }
-  const forms = [form(paths.start_link, { ...startLink, replace: "true", account: "choose" }, [button(say("switch"))])];
-  if (paths.unlink) {
-    forms.push(
-      element(
-        "details",
-        { className: "sso-disconnect" },
-        element("summary", {}, say("disconnect")),
-        element("p", {}, say("disconnect_warning")),
-        form(paths.unlink, {}, [button(say("disconnect"))]),
-      ),
-    );
-  }
-  return forms;
+  return [
+    form(paths.start_link, { ...startLink, replace: "true", account: "choose" }, [button(say("switch"))]),
+    // Nothing is ended by one press: the details name both accounts and hold the form.
+    element(
+      "details",
+      { className: "sso-disconnect" },
+      element("summary", {}, say("disconnect")),
+      element("p", {}, say("disconnect_warning", { email: link.email ?? texts.confirm.email_unknown })),
+      form(paths.unlink, {}, [button(say("disconnect"))]),
+    ),
+  ];
 }
 
 /** The two accounts side by side, and the decision. */

@@ -13,6 +13,7 @@ pub(crate) struct Functions {
     pub(crate) confirm: confirm::App,
     pub(crate) start_link: start_link::App,
     pub(crate) status: status::App,
+    pub(crate) unlink: unlink::App,
 }
 
 impl Functions {
@@ -37,15 +38,20 @@ impl Functions {
             &mut mistakes,
         );
         let status = noting(status::App::connect(environment, clock()).await, &mut mistakes);
-        match (callback, confirm, start_link, status) {
-            (Some(callback), Some(confirm), Some(start_link), Some(status)) => Ok(Self {
-                callback,
-                confirm,
-                start_link,
-                status,
-            }),
-            _ => Err(ConfigError(mistakes)),
-        }
+        let unlink = noting(
+            unlink::App::connect(environment, clock(), random()).await,
+            &mut mistakes,
+        );
+        let connected = (|| {
+            Some(Self {
+                callback: callback?,
+                confirm: confirm?,
+                start_link: start_link?,
+                status: status?,
+                unlink: unlink?,
+            })
+        })();
+        connected.ok_or(ConfigError(mistakes))
     }
 }
 

@@ -33,7 +33,7 @@ pub struct Route {
 type Answer<'a> = Pin<Box<dyn Future<Output = Response<String>> + Send + 'a>>;
 
 /// Every route there is.
-pub static ROUTES: [Route; 5] = [
+pub static ROUTES: [Route; 6] = [
     Route {
         method: Method::POST,
         path: "/sso/{provider}/start-link",
@@ -58,6 +58,11 @@ pub static ROUTES: [Route; 5] = [
         method: Method::POST,
         path: "/sso/{provider}/confirm",
         respond: |functions, request| Box::pin(confirm::respond(&functions.confirm, request)),
+    },
+    Route {
+        method: Method::POST,
+        path: "/sso/{provider}/unlink",
+        respond: |functions, request| Box::pin(unlink::respond(&functions.unlink, request)),
     },
 ];
 

@@ -98,14 +98,13 @@ impl From<Requirement> for RequirementView {
     }
 }
 
-/// The paths of the section's forms. A form whose route does not exist has no path and is not shown.
+/// The paths of the section's forms.
 #[derive(Clone, Debug, Serialize)]
 pub struct ActionsView {
     /// Begins a flow.
     pub start_link: String,
     /// Ends the link.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub unlink: Option<String>,
+    pub unlink: String,
 }
 
 impl ActionsView {
@@ -114,7 +113,7 @@ impl ActionsView {
     pub fn of(provider: &ProviderId) -> Self {
         Self {
             start_link: format!("/sso/{provider}/start-link"),
-            unlink: None,
+            unlink: format!("/sso/{provider}/unlink"),
         }
     }
 }
@@ -234,10 +233,7 @@ mod tests {
                 since: None,
                 exempt_until: None,
             },
-            actions: ActionsView {
-                start_link: "/sso/magento/start-link".into(),
-                unlink: None,
-            },
+            actions: ActionsView::of(&ProviderId::parse("magento").unwrap()),
             reauthenticate: Some("https://accounts.example/sign-in".into()),
         }
     }
@@ -253,10 +249,6 @@ mod tests {
                 required: true,
                 since: Some(instant("2020-04-01T00:00:00Z")),
                 exempt_until: None,
-            },
-            actions: ActionsView {
-                unlink: Some("/sso/magento/unlink".into()),
-                ..not_linked().actions
             },
             reauthenticate: None,
             ..not_linked()
@@ -275,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn status_of_an_account_that_is_not_linked_has_no_link_and_names_no_missing_route() {
+    fn status_of_an_account_that_is_not_linked_has_no_link() {
         assert_eq!(
             to_value(not_linked()).unwrap(),
             json!({
@@ -283,7 +275,7 @@ mod tests {
                 "status": "not_linked",
                 "link": null,
                 "requirement": {"required": false, "since": null, "exempt_until": null},
-                "actions": {"start_link": "/sso/magento/start-link"},
+                "actions": {"start_link": "/sso/magento/start-link", "unlink": "/sso/magento/unlink"},
                 "reauthenticate": "https://accounts.example/sign-in"
             })
         );

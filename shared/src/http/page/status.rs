@@ -6,7 +6,7 @@ use super::{
     super::{
         html::Html,
         texts::{Language, OutcomeText},
-        views::{LinkView, RequirementView, StatusView},
+        views::{LinkView, MaskedEmail, RequirementView, StatusView},
     },
     FormTargets, Writer, button, element, form, paragraph, respond,
 };
@@ -135,7 +135,7 @@ impl Writer<'_> {
         }
         let start_link = view.actions.start_link.as_str();
         let locale = ("locale", self.language.tag());
-        if view.link.is_none() {
+        let Some(link) = &view.link else {
             let quiet = "sso-button sso-quiet";
             let buttons = [
                 button("sso-button sso-primary", None, &self.say(&section.connect)),
@@ -143,23 +143,23 @@ impl Writer<'_> {
                 button(quiet, Some(("account", "choose")), &self.say(&section.choose)),
             ];
             return vec![form(start_link, &[locale], buttons)];
-        }
+        };
         let switch = button("sso-button", None, &self.say(&section.switch));
-        let mut forms = vec![form(
+        let switch = form(
             start_link,
             &[locale, ("replace", "true"), ("account", "choose")],
             [switch],
-        )];
-        if let Some(unlink) = &view.actions.unlink {
-            let disconnect = button("sso-button", None, &section.disconnect);
-            let children = [
-                element("summary", "", [Html::text(&section.disconnect)]),
-                paragraph("", &self.say(&section.disconnect_warning)),
-                form(unlink, &[], [disconnect]),
-            ];
-            forms.push(element("details", "sso-disconnect", children));
-        }
-        forms
+        );
+        // Nothing is ended by one press: the details name both accounts and hold the form.
+        let unknown = &self.language.texts().confirm.email_unknown;
+        let email = link.email.as_ref().map_or(unknown.as_str(), MaskedEmail::as_str);
+        let disconnect = button("sso-button", None, &section.disconnect);
+        let children = [
+            element("summary", "", [Html::text(&section.disconnect)]),
+            paragraph("", &self.say_with(&section.disconnect_warning, "email", email)),
+            form(&view.actions.unlink, &[], [disconnect]),
+        ];
+        vec![switch, element("details", "sso-disconnect", children)]
     }
 }
 
@@ -216,7 +216,7 @@ mod tests {
             }),
             actions: ActionsView {
                 start_link: HOSTILE.to_owned(),
-                unlink: Some(HOSTILE.to_owned()),
+                unlink: HOSTILE.to_owned(),
             },
             ..status_view(None)
         };
@@ -225,7 +225,7 @@ mod tests {
             ..view.clone()
         };
         let pages = [
-            (english_status(&view, Some(HOSTILE)), 7),
+            (english_status(&view, Some(HOSTILE)), 8),
             (english_status(&hostile_link, Some("linked")), 5),
         ];
         for (page, occurrences) in pages {
@@ -287,30 +287,23 @@ mod tests {
     }
 
     #[test]
-    fn a_linked_account_shows_its_link_and_can_switch() {
+    fn a_linked_account_shows_its_link_and_can_switch_or_disconnect() {
         let body = english_status(&status_view(Some(link())), None);
         for expected in [
             ">Status: Connected</p>",
             "Magento.com account: m***@example.com",
             "Connected on 2 March 2020",
             r#"name="replace" value="true"><input type="hidden" name="account" value="choose">"#,
+            "<p>Your Magento.com account (m***@example.com) will no longer open this cloud account.",
+            r#"action="/sso/magento/unlink"><button class="sso-button">Disconnect</button>"#,
         ] {
             assert!(body.contains(expected), "{expected}");
         }
-        assert!(!body.contains("Disconnect") && !body.contains("Connect with"));
+        assert!(!body.contains("Connect with"));
 
-        let actions = ActionsView {
-            unlink: Some("/sso/magento/unlink".to_owned()),
-            ..status_view(None).actions
-        };
-        let body = english_status(
-            &StatusView {
-                actions,
-                ..status_view(Some(link()))
-            },
-            None,
-        );
-        assert!(body.contains(r#"action="/sso/magento/unlink"><button class="sso-button">Disconnect</button>"#));
+        let without_email = LinkView { email: None, ..link() };
+        let body = english_status(&status_view(Some(without_email)), None);
+        assert!(body.contains("Your Magento.com account (e-mail address not known) will no longer"));
     }
 
     #[test]

@@ -11,5 +11,6 @@
 pub mod browser;
 pub mod database_proxy;
 pub mod engines;
+pub mod lambda;
 pub mod magento;
 pub mod oidc_provider;

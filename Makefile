@@ -1,0 +1,67 @@
+# The front door: `make help`. The local stack itself is `cargo run`.
+
+# What the machine lacks goes to .tools and tests/node_modules; only chromium is Debian's.
+export PATH := $(CURDIR)/.tools/python/bin:$(PATH)
+# SAM asks AWS for nothing here, but wants a region, and would send statistics.
+export AWS_DEFAULT_REGION ?= eu-west-1
+export SAM_CLI_TELEMETRY := 0
+
+FUNCTIONS := $(notdir $(patsubst %/Cargo.toml,%,$(wildcard functions/*/Cargo.toml)))
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help test fmt lint docs unit template lambda deny tools machine
+
+help: ## This list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
+
+test: fmt template lint docs unit lambda ## Everything, what fails cheaply first; CI runs this
+
+fmt: machine ## Is everything formatted?
+	cargo fmt --all --check
+
+template: tools ## Does SAM take template.yaml, is infra/openapi.yaml OpenAPI?
+	sam validate --lint
+	openapi-spec-validator infra/openapi.yaml
+
+lint: machine ## Clippy on every target; a warning is an error
+	cargo clippy --locked --workspace --all-targets -- --deny warnings
+
+docs: machine ## The documentation of every item; a warning is an error
+	RUSTDOCFLAGS="--deny warnings" cargo doc --locked --workspace --no-deps --document-private-items
+
+unit: tools ## Every Rust test
+	tests/tools/dynamodb-local.sh with cargo nextest run --locked --workspace
+
+# Package by package: in one build the features of all functions would add up in each.
+lambda: tools ## Every function as Lambda runs it, for this machine's processor
+	for function in $(FUNCTIONS); do cargo lambda build --locked --release --package $$function || exit; done
+
+deny: ## Licences, bans and sources of the dependencies; needs cargo-deny
+	cargo deny --locked check bans licenses sources
+
+tools: machine .tools/python/requirements.txt .tools/dynamodb-local/package tests/node_modules/.package-lock.json /usr/bin/chromium ## What the tests need beyond the machine
+
+machine:
+	@tests/tools/machine.sh
+
+# The list as it was installed: when it changes, it is installed again.
+.tools/python/requirements.txt: tests/tools/requirements.txt
+	rm -rf .tools/python
+	python3 -m venv .tools/python
+	.tools/python/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	cp $< $@
+
+.tools/dynamodb-local/package: tests/tools/dynamodb-local.sh
+	tests/tools/dynamodb-local.sh install
+	touch $@
+
+tests/node_modules/.package-lock.json: tests/package-lock.json tests/package.json tests/.npmrc
+	cd tests && npm ci
+	touch $@
+
+/usr/bin/chromium:
+	@[ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null || \
+		{ echo "chromium is missing; as root: apt-get install chromium fonts-liberation" >&2; exit 1; }
+	apt-get update --quiet
+	DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet --no-install-recommends chromium fonts-liberation

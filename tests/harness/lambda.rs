@@ -1,0 +1,112 @@
+//! The compiled functions behind `cargo lambda watch`, which plays API Gateway and Lambda's Runtime API to them.
+//!
+//! It differs from API Gateway in what the tests must know: a path without a route is never answered, the path is not
+//! percent-decoded, of several headers of one name only the first arrives, every form is base64, and the deadline it gives a
+//! call has long passed.
+
+use std::{
+    env, fs,
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use account_linking::clock::Deadline;
+use tokio::net::TcpStream;
+
+/// How long `cargo lambda watch` may take to listen.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// The functions at work. They end with this value, or with the process.
+#[derive(Debug)]
+pub struct LambdaGateway {
+    /// Where requests go.
+    pub address: SocketAddr,
+    _functions: Vec<Child>,
+    _gateway: Child,
+}
+
+impl LambdaGateway {
+    /// Starts every function that `cargo lambda build` has built, with `variables` and nothing of this process's environment.
+    pub async fn start(variables: &[(String, String)]) -> Self {
+        let address = free_address();
+        let gateway = watched(&workspace().join(".tools/python/bin/cargo-lambda"))
+            .args(["lambda", "watch", "--only-lambda-apis", "--disable-cors", "--quiet"])
+            .args([
+                "--invoke-address",
+                &address.ip().to_string(),
+                "--invoke-port",
+                &address.port().to_string(),
+            ])
+            .current_dir(workspace())
+            .spawn()
+            .expect("a shell");
+        let deadline = Deadline::within(PATIENCE);
+        while TcpStream::connect(address).await.is_err() {
+            assert!(
+                !deadline.left().is_zero(),
+                "cargo lambda watch does not listen; does `make tools` help?"
+            );
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        // Only now: a function that finds no Runtime API gives up.
+        let start = |(name, bootstrap): (String, PathBuf)| {
+            watched(&bootstrap)
+                .env_clear()
+                .envs(variables.iter().cloned())
+                .env("AWS_LAMBDA_RUNTIME_API", format!("http://{address}/.rt/{name}"))
+                .env("AWS_LAMBDA_FUNCTION_NAME", name)
+                .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
+                .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256")
+                .spawn()
+                .expect("a shell")
+        };
+        Self {
+            address,
+            _functions: bootstraps().into_iter().map(start).collect(),
+            _gateway: gateway,
+        }
+    }
+}
+
+/// The functions by name, and their binaries as `cargo lambda build --release` leaves them.
+fn bootstraps() -> Vec<(String, PathBuf)> {
+    // The test runs from <target>/<profile>/deps.
+    let test = env::current_exe().expect("a test knows its own path");
+    let built = test.ancestors().nth(3).expect("a target folder").join("lambda");
+    let functions = fs::read_dir(workspace().join("functions")).expect("the functions' folder");
+    functions
+        .map(|entry| entry.expect("an entry").path())
+        .filter(|folder| folder.join("Cargo.toml").is_file())
+        .map(|folder| {
+            let name = folder.file_name().expect("a name").to_string_lossy().into_owned();
+            let bootstrap = built.join(&name).join("bootstrap");
+            assert!(bootstrap.is_file(), "{name} is not built; does `make lambda` help?");
+            (name, bootstrap)
+        })
+        .collect()
+}
+
+fn workspace() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("tests is a folder of the workspace")
+}
+
+/// An address nobody listens at; whoever asks uses it at once.
+fn free_address() -> SocketAddr {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    listener.local_addr().expect("a bound listener has an address")
+}
+
+/// Runs `program`, to which the caller adds arguments and variables, until the shell's standard input closes: with its [`Child`], or
+/// with this process, however that ends.
+fn watched(program: &Path) -> Command {
+    let mut shell = Command::new("/bin/sh");
+    shell
+        .args(["-c", r#""$@" & child=$!; read -r _; kill $child"#, "watch"])
+        .arg(program)
+        .stdin(Stdio::piped());
+    shell
+}

@@ -103,6 +103,7 @@ impl AccountsSite {
             (&Method::POST, "/sign-out") => self.sign_out(request),
             (&Method::GET, "/.well-known/jwks.json") => Ok(self.jwks()),
             (&Method::GET, "/site.css") => Ok(site::stylesheet()),
+            (&Method::GET, "/favicon.ico") => Ok(site::no_icon()),
             (&Method::GET, path) => Ok(pages::asset(path).unwrap_or_else(site::not_found)),
             _ => Ok(site::not_found()),
         };

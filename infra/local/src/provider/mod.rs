@@ -163,6 +163,7 @@ impl Provider {
             (&Method::POST, "/create-account") => self.or_failure_page(request, self.create_account(request)),
             (&Method::POST, "/sign-out") => self.or_failure_page(request, self.sign_out(request)),
             (&Method::GET, "/site.css") => site::stylesheet(),
+            (&Method::GET, "/favicon.ico") => site::no_icon(),
             _ => site::not_found(),
         }
     }

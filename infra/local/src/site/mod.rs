@@ -10,4 +10,4 @@ pub(crate) use form::{Parameters, Unreadable};
 pub(crate) use language::Language;
 pub(crate) use page::{Page, Text, origin_of};
 pub(crate) use request::Request;
-pub(crate) use response::{Cookie, Response, file, json, not_found, redirect, status_only, stylesheet};
+pub(crate) use response::{Cookie, Response, file, json, no_icon, not_found, redirect, status_only, stylesheet};

@@ -65,6 +65,11 @@ pub(crate) fn not_found() -> Response {
     status_only(StatusCode::NOT_FOUND)
 }
 
+/// For browsers that ask every site for an icon: there is none, and nothing is wrong.
+pub(crate) fn no_icon() -> Response {
+    with(StatusCode::NO_CONTENT, &[], String::new())
+}
+
 /// The style of both sites.
 pub(crate) fn stylesheet() -> Response {
     file("text/css; charset=utf-8", include_str!("style.css"))

@@ -251,6 +251,8 @@ pub struct ProviderEntry {
     pub id: ProviderId,
     /// Its name for people.
     pub name: String,
+    /// Who vouches for its identities.
+    pub issuer: Issuer,
     /// The origins a form may be redirected to on the way to it.
     pub form_origins: Vec<String>,
 }
@@ -289,6 +291,7 @@ impl ProviderDirectory {
                 ProviderEntry {
                     id: element.id,
                     name: element.name,
+                    issuer: element.issuer,
                     form_origins,
                 }
             })

@@ -77,7 +77,7 @@ pub enum Actor {
 }
 
 /// An identity's fingerprint in the history: SHA-256 over issuer and subject, so that the history names no person.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct IdentityFingerprint([u8; 32]);
 
 impl IdentityFingerprint {

@@ -20,7 +20,8 @@ use account_linking::{
         texts::Language,
         views::ConfirmView,
     },
-    link::Committed,
+    identity::Identity,
+    link::{Committed, LinkAttempt},
     seal::Kind,
     session::{Session, SessionError, Sessions},
     table::{CommitError, CommitToken, Table, TableError},
@@ -175,18 +176,18 @@ async fn handle(app: &App, exchange: &mut Exchange<'_>) -> Result<Answer, Confir
         .sessions
         .verify(&cookies, &request.headers, now, request.deadline)
         .await?;
-    let pending = take_up(app, &cookies, provider, &session, request, now).await?;
+    let (pending, identity) = take_up(app, &cookies, provider, &session, request, now).await?;
     exchange.flow = Some(pending.flow_id);
     exchange.target = pending.return_to;
 
     if request.method == Method::POST {
-        decide(app, exchange, provider, session, pending).await
+        decide(app, exchange, provider, session, pending, identity).await
     } else {
-        show(app, exchange, provider, &session, &pending).await
+        show(app, exchange, provider, &session, &pending, &identity).await
     }
 }
 
-/// The pending link that this browser keeps for this session and provider.
+/// The pending link that this browser keeps for this session and provider, and whose it would be.
 async fn take_up(
     app: &App,
     cookies: &Cookies<'_>,
@@ -194,7 +195,7 @@ async fn take_up(
     session: &Session,
     request: &Request,
     now: Timestamp,
-) -> Result<PendingLink, ConfirmError> {
+) -> Result<(PendingLink, Identity), ConfirmError> {
     let sealed = cookies.pending_link().ok_or(ConfirmError::PendingMissing)?;
     let pending: PendingLink = app
         .flow_keys
@@ -209,7 +210,10 @@ async fn take_up(
     if !pending.is_live(now) {
         return Err(ConfirmError::PendingUnfit("its time is over"));
     }
-    Ok(pending)
+    let identity = pending
+        .identity(&provider.issuer)
+        .ok_or(ConfirmError::PendingUnfit("another issuer"))?;
+    Ok((pending, identity))
 }
 
 /// Shows who would be linked to whom, and which link that would replace.
@@ -219,6 +223,7 @@ async fn show(
     provider: &ProviderEntry,
     session: &Session,
     pending: &PendingLink,
+    identity: &Identity,
 ) -> Result<Answer, ConfirmError> {
     let request = exchange.request;
     let replaced = if pending.replace {
@@ -226,7 +231,7 @@ async fn show(
             .table
             .read_account(&session.account, &provider.id, request.deadline)
             .await?;
-        record.link.filter(|link| link.identity != pending.identity)
+        record.link.filter(|link| link.identity != *identity)
     } else {
         None
     };
@@ -250,6 +255,7 @@ async fn decide(
     provider: &ProviderEntry,
     session: Session,
     pending: PendingLink,
+    identity: Identity,
 ) -> Result<Answer, ConfirmError> {
     let request = exchange.request;
     let form = request.form()?;
@@ -257,16 +263,15 @@ async fn decide(
     if form.one("confirmation")? != Some(&pending.confirmation()) {
         return Err(ConfirmError::PendingUnfit("another confirmation than was shown"));
     }
+    let replace = pending.replace;
+    let attempt = pending.attempt(identity, session.account);
     let decided = match decision {
-        Decision::Cancel => decline(app, &session, &pending, request).await,
-        Decision::Link => link(app, session, pending, request).await,
+        Decision::Cancel => decline(app, &attempt, request).await,
+        Decision::Link => link(app, &attempt, replace, request).await,
     };
-    // While the table did not answer nothing is decided, and the user may try again.
-    let undecided = matches!(
-        &decided,
-        Err(ConfirmError::Table(_) | ConfirmError::Commit(CommitError::Table(_)))
-    );
-    if !undecided {
+    // Where we failed nothing is decided, and the user may try again.
+    let failed = |error: &ConfirmError| error.code().status().is_server_error();
+    if !decided.as_ref().is_err_and(failed) {
         exchange.set_cookies.push(cookies::clear(cookies::PENDING_LINK));
     }
     let outcome = match decided? {
@@ -278,30 +283,22 @@ async fn decide(
     Ok(Answer::new(outcome, answer::see_other(&location)))
 }
 
-async fn link(app: &App, session: Session, pending: PendingLink, request: &Request) -> Result<Committed, ConfirmError> {
+async fn link(app: &App, attempt: &LinkAttempt, replace: bool, request: &Request) -> Result<Committed, ConfirmError> {
     let (token, now) = (CommitToken::generate(&*app.random)?, app.clock.now());
-    let replace = pending.replace;
-    let attempt = pending.attempt(session.account);
     let committed = if replace {
-        app.table.switch(&attempt, token, now, request.deadline).await
+        app.table.switch(attempt, token, now, request.deadline).await
     } else {
-        app.table.commit(&attempt, token, now, request.deadline).await
+        app.table.commit(attempt, token, now, request.deadline).await
     };
     if matches!(committed, Err(CommitError::IdentityInUse)) {
         // For the account's history. Whether it is written or not, the answer is the same.
-        let _ = app.table.record_refusal(&attempt, now, request.deadline).await;
+        let _ = app.table.record_refusal(attempt, now, request.deadline).await;
     }
     Ok(committed?)
 }
 
 /// Writes under the flow's id that its user declined, so that a kept copy of the cookie is worthless.
-async fn decline(
-    app: &App,
-    session: &Session,
-    pending: &PendingLink,
-    request: &Request,
-) -> Result<Committed, ConfirmError> {
-    let attempt = pending.clone().attempt(session.account.clone());
-    app.table.cancel(&attempt, app.clock.now(), request.deadline).await?;
+async fn decline(app: &App, attempt: &LinkAttempt, request: &Request) -> Result<Committed, ConfirmError> {
+    app.table.cancel(attempt, app.clock.now(), request.deadline).await?;
     Err(ConfirmError::Declined)
 }

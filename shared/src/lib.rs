@@ -1,4 +1,4 @@
-//! The domain of the account linking service.
+#![doc = include_str!("../README.md")]
 
 pub mod aws;
 pub mod cached;

@@ -52,6 +52,15 @@ fn the_contract_has_the_routes_of_the_template() {
 }
 
 #[test]
+fn the_local_gateway_has_the_routes_of_the_template() {
+    let routes = local_stack::ROUTES.iter().map(|route| {
+        let text = |text: &str| text.to_owned();
+        (text(route.method.as_str()), text(route.path), text(route.function))
+    });
+    assert_eq!(routes.collect::<Routes>(), of_template());
+}
+
+#[test]
 fn cargo_lambda_watch_has_the_routes_of_the_template() {
     let metadata = Command::new(env!("CARGO"))
         .args(["metadata", "--no-deps", "--offline", "--format-version", "1"])

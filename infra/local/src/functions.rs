@@ -24,24 +24,12 @@ impl Functions {
         random: &Arc<dyn Randomness>,
     ) -> Result<Self, ConfigError> {
         let (clock, random) = (|| Arc::clone(clock), || Arc::clone(random));
-        let mut mistakes = Vec::new();
-        let callback = noting(
-            callback::App::connect(environment, clock(), random()).await,
-            &mut mistakes,
-        );
-        let confirm = noting(
-            confirm::App::connect(environment, clock(), random()).await,
-            &mut mistakes,
-        );
-        let start_link = noting(
-            start_link::App::connect(environment, clock(), random()).await,
-            &mut mistakes,
-        );
-        let status = noting(status::App::connect(environment, clock()).await, &mut mistakes);
-        let unlink = noting(
-            unlink::App::connect(environment, clock(), random()).await,
-            &mut mistakes,
-        );
+        let mut mistakes = Mistakes::default();
+        let callback = mistakes.of(callback::App::connect(environment, clock(), random()).await);
+        let confirm = mistakes.of(confirm::App::connect(environment, clock(), random()).await);
+        let start_link = mistakes.of(start_link::App::connect(environment, clock(), random()).await);
+        let status = mistakes.of(status::App::connect(environment, clock()).await);
+        let unlink = mistakes.of(unlink::App::connect(environment, clock(), random()).await);
         let connected = (|| {
             Some(Self {
                 callback: callback?,
@@ -51,21 +39,27 @@ impl Functions {
                 unlink: unlink?,
             })
         })();
-        connected.ok_or(ConfigError(mistakes))
+        connected.ok_or(ConfigError(mistakes.0))
     }
 }
 
-/// The function, or nothing and its mistakes among the others, each told once.
-fn noting<T>(connected: Result<T, ConfigError>, mistakes: &mut Vec<String>) -> Option<T> {
-    match connected {
-        Ok(function) => Some(function),
-        Err(ConfigError(found)) => {
-            for mistake in found {
-                if !mistakes.contains(&mistake) {
-                    mistakes.push(mistake);
+/// What is wrong for any of the functions, each told once.
+#[derive(Default)]
+struct Mistakes(Vec<String>);
+
+impl Mistakes {
+    /// The function, or nothing and its mistakes among the others.
+    fn of<T>(&mut self, connected: Result<T, ConfigError>) -> Option<T> {
+        match connected {
+            Ok(function) => Some(function),
+            Err(ConfigError(found)) => {
+                for mistake in found {
+                    if !self.0.contains(&mistake) {
+                        self.0.push(mistake);
+                    }
                 }
+                None
             }
-            None
         }
     }
 }

@@ -27,6 +27,8 @@ pub struct Route {
     pub method: Method,
     /// The path, in which a `{name}` stands for one segment.
     pub path: &'static str,
+    /// The function that answers.
+    pub function: &'static str,
     respond: for<'a> fn(&'a Functions, &'a Request) -> Answer<'a>,
 }
 
@@ -37,31 +39,37 @@ pub static ROUTES: [Route; 6] = [
     Route {
         method: Method::POST,
         path: "/sso/{provider}/start-link",
+        function: "start-link",
         respond: |functions, request| Box::pin(start_link::respond(&functions.start_link, request)),
     },
     Route {
         method: Method::GET,
         path: "/sso/{provider}/callback",
+        function: "callback",
         respond: |functions, request| Box::pin(callback::respond(&functions.callback, request)),
     },
     Route {
         method: Method::GET,
         path: "/sso/{provider}/status",
+        function: "status",
         respond: |functions, request| Box::pin(status::respond(&functions.status, request)),
     },
     Route {
         method: Method::GET,
         path: "/sso/{provider}/confirm",
+        function: "confirm",
         respond: |functions, request| Box::pin(confirm::respond(&functions.confirm, request)),
     },
     Route {
         method: Method::POST,
         path: "/sso/{provider}/confirm",
+        function: "confirm",
         respond: |functions, request| Box::pin(confirm::respond(&functions.confirm, request)),
     },
     Route {
         method: Method::POST,
         path: "/sso/{provider}/unlink",
+        function: "unlink",
         respond: |functions, request| Box::pin(unlink::respond(&functions.unlink, request)),
     },
 ];

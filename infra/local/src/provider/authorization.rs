@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use account_linking::clock::{NoRandomness, Timestamp};
-use http::StatusCode;
+use http::{Method, StatusCode};
 use serde_json::json;
 
 use super::{Provider, Session, client::Client, error::ProtocolError, unguessable};
@@ -133,9 +133,9 @@ impl AuthorizationRequest {
         })
     }
 
-    /// Whether the person must prove themselves although signed in since `auth_time`.
-    pub(super) fn wants_fresh_sign_in(&self, auth_time: Timestamp, now: Timestamp) -> bool {
-        self.prompt == Prompt::Login || self.max_age.is_some_and(|max_age| auth_time.plus(max_age) < now)
+    /// Whether a proof of `auth_time` is too old for the client (`max_age`).
+    pub(super) fn finds_too_old(&self, auth_time: Timestamp, now: Timestamp) -> bool {
+        self.max_age.is_some_and(|max_age| auth_time.plus(max_age) < now)
     }
 }
 
@@ -147,7 +147,12 @@ impl Provider {
     /// The authorization endpoint.
     pub(super) fn authorize(&self, http_request: &Request) -> Response {
         let language = http_request.accepted_language();
-        let Ok(parameters) = http_request.query() else {
+        // OIDC Core 3.1.2.1 asks for both methods.
+        let parameters = match http_request.method {
+            Method::POST => http_request.form(),
+            _ => http_request.query(),
+        };
+        let Ok(parameters) = parameters else {
             return self.refusal_page(language);
         };
         let request = match self.authorization_request(&parameters) {
@@ -198,7 +203,7 @@ impl Provider {
     /// Answers at once whoever is signed in and need not be asked; shows everybody else a page.
     fn proceed(&self, request: AuthorizationRequest, session: Option<Session>) -> Result<Response, NoRandomness> {
         let now = self.clock.now();
-        let sufficient = session.filter(|session| !request.wants_fresh_sign_in(session.auth_time, now));
+        let sufficient = session.filter(|session| !request.finds_too_old(session.auth_time, now));
         match (request.prompt, sufficient) {
             (Prompt::None | Prompt::Unspecified, Some(session)) => self.grant(request, session),
             (Prompt::None, None) => Ok(self.answer(&request.return_address, Err(ProtocolError::LoginRequired))),

@@ -148,7 +148,7 @@ impl Provider {
                 self.memory().calls.pushed_authorization_request += 1;
                 self.push(request).unwrap_or_else(ProtocolError::respond)
             }
-            (&Method::GET, "/authorize") => {
+            (&Method::GET | &Method::POST, "/authorize") => {
                 self.memory().calls.authorization += 1;
                 self.authorize(request)
             }

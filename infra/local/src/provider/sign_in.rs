@@ -143,7 +143,7 @@ impl Provider {
         let chosen_again = self.session(request).filter(|session| {
             session.person.subject == person.subject
                 && asked.as_ref().is_some_and(|asked| {
-                    asked.prompt == Prompt::SelectAccount && !asked.wants_fresh_sign_in(session.auth_time, now)
+                    asked.prompt == Prompt::SelectAccount && !asked.finds_too_old(session.auth_time, now)
                 })
         });
         if let (Some(session), Some(asked)) = (chosen_again, &asked) {

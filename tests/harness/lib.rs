@@ -9,8 +9,11 @@
 )]
 
 pub mod browser;
+pub mod contents;
 pub mod database_proxy;
 pub mod engines;
 pub mod lambda;
 pub mod magento;
 pub mod oidc_provider;
+pub mod sessions;
+pub mod stack;

@@ -5,6 +5,9 @@ use crate::browser::Answer;
 /// Everybody's password at the certified provider; the development provider asks for none.
 const PASSWORD: &str = "correct horse battery staple";
 
+/// The certified provider's button for whoever is not the one signed in; the development provider always shows everybody.
+const OTHER_ACCOUNT: &str = "Use another account";
+
 /// Who plays Magento.com.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Magento {
@@ -34,21 +37,59 @@ impl Person {
             Self::Chloe => "chloe@example.com",
         }
     }
+
+    /// The `sub` at Magento.com.
+    pub const fn subject(self) -> &'static str {
+        match self {
+            Self::Alice => "6f1c0b7e-2d64-4d0c-9b0a-8b5a4a1f7c11",
+            Self::Bruno => "b92d5c3a-71f8-4c55-8f3e-0d9e63c2a522",
+            Self::Chloe => "e4a80d19-95b6-4f7d-a1c7-3f27b8d6e933",
+        }
+    }
+
+    /// The address at accounts.magento.cloud.
+    pub const fn account_email(self) -> &'static str {
+        match self {
+            Self::Alice => "alice@example.com",
+            Self::Bruno => "bruno@example.com",
+            Self::Chloe => "chloe@example.com",
+        }
+    }
+
+    /// The account at accounts.magento.cloud.
+    pub const fn account_id(self) -> &'static str {
+        match self {
+            Self::Alice => "acct:7QXW-2LMD#A1",
+            Self::Bruno => "acct:M4T9-KZ0E#B2",
+            Self::Chloe => "acct:0HVC-8RPS#C3",
+        }
+    }
 }
 
 impl Magento {
-    /// Signs `person` in on a sign-in page, and goes on to where the provider sends the browser: the redirect to the client, not yet
+    /// Signs `person` in on a page for signing in or for choosing an account, and goes on to where the provider sends the browser: the redirect to the client, not yet
     /// followed.
     pub async fn signs_in(self, page: &Answer, person: Person) -> Answer {
         let answer = match self {
             Self::Development => page.presses(person.email()).await,
             Self::OidcProvider => {
+                let chooser = page.has_button(OTHER_ACCOUNT);
+                let page = if chooser {
+                    &page.presses(OTHER_ACCOUNT).await
+                } else {
+                    page
+                };
                 page.pressing("Sign in", &[("email", person.email()), ("password", PASSWORD)])
                     .send()
                     .await
             }
         };
-        until_it_leaves(answer).await
+        let answer = until_it_leaves(answer).await;
+        // Where somebody else was signed in, oidc-provider ends that session first, by a form that a script would send.
+        if answer.location().is_none() && answer.has_button("Continue") {
+            return until_it_leaves(answer.presses("Continue").await).await;
+        }
+        answer
     }
 
     /// Creates an account with this address on the page for that.

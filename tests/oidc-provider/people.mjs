@@ -1,5 +1,4 @@
-// Who has an account at Magento.com. Beside the cloud accounts of the same names they show the three ways a first link can go: the
-// same address, another address, and an address that nobody has verified.
+// Who has an account at Magento.com: the people of the development provider, so that one story fits both.
 
 import { randomUUID } from 'node:crypto';
 
@@ -7,9 +6,9 @@ import { randomUUID } from 'node:crypto';
 export const PASSWORD = 'correct horse battery staple';
 
 const people = new Map([
-  { sub: 'alice|5f0c', email: 'alice@example.com', email_verified: true },
-  { sub: 'bruno|71f8', email: 'bruno.keller@shop.example', email_verified: true },
-  { sub: 'chloe|95b6', email: 'chloe@example.com', email_verified: false },
+  { sub: '6f1c0b7e-2d64-4d0c-9b0a-8b5a4a1f7c11', email: 'alice@example.com', email_verified: true },
+  { sub: 'b92d5c3a-71f8-4c55-8f3e-0d9e63c2a522', email: 'bruno.keller@shop.example', email_verified: true },
+  { sub: 'e4a80d19-95b6-4f7d-a1c7-3f27b8d6e933', email: 'chloe@example.com', email_verified: false },
 ].map((person) => [person.sub, person]));
 
 /** The person with this subject. */

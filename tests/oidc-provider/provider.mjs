@@ -45,8 +45,13 @@ class Memory {
     return this.#model === 'Client' ? clients.get(id) : Memory.#kept.get(this.#key(id));
   }
 
+  /** Everything of this model, with the keys it is kept under. */
+  #all() {
+    return [...Memory.#kept].filter(([key]) => key.startsWith(`${this.#model}:`));
+  }
+
   async findByUid(uid) {
-    return [...Memory.#kept].find(([key, kept]) => key.startsWith(`${this.#model}:`) && kept.uid === uid)?.[1];
+    return this.#all().find(([, kept]) => kept.uid === uid)?.[1];
   }
 
   async upsert(id, payload) {
@@ -62,7 +67,7 @@ class Memory {
   }
 
   async revokeByGrantId(grantId) {
-    for (const [key, kept] of Memory.#kept) {
+    for (const [key, kept] of this.#all()) {
       if (kept.grantId === grantId) Memory.#kept.delete(key);
     }
   }

@@ -57,17 +57,8 @@ pub struct Button {
 impl Page {
     /// Reads `html`.
     pub fn parse(html: &str) -> Self {
-        let mut emitter = DefaultEmitter::default();
-        emitter.naively_switch_states(true);
         let mut reader = Reader::default();
-        for token in Tokenizer::new_with_emitter(html, emitter).flatten() {
-            match token {
-                Token::StartTag(tag) => reader.open(&tag),
-                Token::EndTag(tag) => reader.close(&tag.name),
-                Token::String(text) => reader.words(&String::from_utf8_lossy(&text)),
-                _ => {}
-            }
-        }
+        reader.read(html);
         let mut page = reader.page;
         page.text = collapsed(&page.text);
         page
@@ -85,6 +76,7 @@ struct Reader {
     text_area: Option<(String, String)>,
     /// The element whose words are not for readers: script, style, title.
     unseen: Option<Vec<u8>>,
+    in_noscript: bool,
 }
 
 #[derive(Default)]
@@ -94,11 +86,30 @@ struct Select {
 }
 
 impl Reader {
+    fn read(&mut self, html: &str) {
+        let mut emitter = DefaultEmitter::default();
+        emitter.naively_switch_states(true);
+        for token in Tokenizer::new_with_emitter(html, emitter).flatten() {
+            match token {
+                Token::StartTag(tag) => self.open(&tag),
+                Token::EndTag(tag) => self.close(&tag.name),
+                // The tokenizer takes it for text, as a browser that runs scripts does. To this one it is part of the page.
+                Token::String(html) if self.in_noscript => {
+                    self.in_noscript = false;
+                    self.read(&String::from_utf8_lossy(&html));
+                }
+                Token::String(text) => self.words(&String::from_utf8_lossy(&text)),
+                _ => {}
+            }
+        }
+    }
+
     fn open(&mut self, tag: &StartTag<()>) {
         let attribute = |name: &str| text_of(&tag.attributes, name);
         match tag.name.as_slice() {
             b"html" => self.page.language = attribute("lang").unwrap_or_default(),
             name @ (b"script" | b"style" | b"title") => self.unseen = Some(name.to_vec()),
+            b"noscript" => self.in_noscript = true,
             b"a" => {
                 self.link = attribute("href").map(|href| Link {
                     href,
@@ -169,6 +180,7 @@ impl Reader {
         }
         match name.as_slice() {
             b"title" => self.page.title = collapsed(&self.page.title),
+            b"noscript" => self.in_noscript = false,
             b"a" => {
                 if let Some(link) = self.link.take() {
                     self.page.links.push(Link {
@@ -250,11 +262,14 @@ mod tests {
         let page = Page::parse(
             r#"<!doctype html><html lang="fr"><title>Compte</title><style>p { color: red }</style>
             <h1>Authentification&nbsp;unique</h1><p>Statut&#8239;: <b>non</b> connecté</p><script>if (a < b) "<p>unseen"</script>
-            <a href="/help?a=1&amp;b=2">De l’aide</a>"#,
+            <noscript><p>Sans <a href="/status">script</a></p></noscript><a href="/help?a=1&amp;b=2">De l’aide</a>"#,
         );
         assert_eq!(page.language, "fr");
         assert_eq!(page.title, "Compte");
-        assert_eq!(page.text, "Authentification unique Statut : non connecté De l’aide");
+        assert_eq!(
+            page.text,
+            "Authentification unique Statut : non connecté Sans script De l’aide"
+        );
         assert_eq!(
             page.links,
             [Link {

@@ -1,0 +1,12 @@
+//! Bad input at every route: the refusal that the contract names, and nothing else.
+//!
+//! Each test begins with a request that is good and changes one thing.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod callback;
+mod confirm;
+mod every_route;
+mod session;
+mod start_link;
+mod status;
+mod world;

@@ -37,6 +37,11 @@ pub struct Exemption {
     pub by: String,
 }
 
+impl Exemption {
+    /// How long a reason may be, in characters.
+    pub const LONGEST_REASON: usize = 500;
+}
+
 /// All the table knows of one account at one provider.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AccountRecord {

@@ -4,6 +4,7 @@
 mod claim;
 mod commit;
 mod event;
+mod exemption;
 mod failure;
 mod keys;
 mod provision;

@@ -110,8 +110,8 @@ impl Table {
         let link = self.update(
             Key::link(&attempt.account, &attempt.provider),
             &format!("{set}{}", label_clause(attempt)),
-            &format!("{unlinked_or_same} AND {NOT_OUTDATED}"),
-            link_values(attempt, now),
+            Some(&format!("{unlinked_or_same} AND {NOT_OUTDATED}")),
+            Some(link_values(attempt, now)),
         );
         let writes = link.and_then(|link| {
             Ok(vec![
@@ -174,8 +174,8 @@ impl Table {
         let link = self.update(
             Key::link(&attempt.account, &attempt.provider),
             &format!("{set}{}", label_clause(attempt)),
-            &format!("{} AND {NOT_OUTDATED}", old.condition()),
-            values,
+            Some(&format!("{} AND {NOT_OUTDATED}", old.condition())),
+            Some(values),
         );
         let writes = link.and_then(|link| {
             Ok(vec![

@@ -1,7 +1,7 @@
 //! Events: the history of an account, and what makes a flow single-use.
 //!
 //! The event of a linking or a cancellation bears its flow's id, so that a flow has at most one outcome. An event names no person: the
-//! account it belongs to, a session's and an identity's hash.
+//! account it belongs to, a session's and an identity's hash, and the IAM caller where a server acts.
 
 use std::fmt;
 
@@ -17,7 +17,7 @@ use super::{
 use crate::{
     clock::{Deadline, NoRandomness, Randomness, Timestamp, random_bytes},
     identity::{AccountId, Identity, ProviderId},
-    link::{Actor, Committed, IdentityFingerprint, LinkAttempt},
+    link::{Actor, Committed, Exemption, IdentityFingerprint, LinkAttempt},
 };
 
 /// The name of an event that ends no flow, 128 random bits.
@@ -51,6 +51,8 @@ pub(super) enum Kind {
     Unlinked,
     IdentityInUse,
     Cancelled,
+    Exempted,
+    ExemptionEnded,
 }
 
 impl Kind {
@@ -61,6 +63,8 @@ impl Kind {
             Self::Unlinked => "unlinked",
             Self::IdentityInUse => "identity_in_use",
             Self::Cancelled => "cancelled",
+            Self::Exempted => "exempted",
+            Self::ExemptionEnded => "exemption_ended",
         }
     }
 }
@@ -68,7 +72,7 @@ impl Kind {
 /// The event of what became of `attempt`'s flow.
 pub(super) fn of_attempt(kind: Kind, attempt: &LinkAttempt, now: Timestamp) -> Item {
     let key = Key::event(&attempt.account, attempt.flow_id);
-    event(
+    of_identity(
         key,
         kind,
         &attempt.provider,
@@ -87,16 +91,53 @@ pub(super) fn of_unlinking(
     actor: &Actor,
     now: Timestamp,
 ) -> Item {
-    event(Key::event(account, id), Kind::Unlinked, provider, identity, actor, now)
+    of_identity(Key::event(account, id), Kind::Unlinked, provider, identity, actor, now)
 }
 
-fn event(key: Key, kind: Kind, provider: &ProviderId, identity: &Identity, actor: &Actor, now: Timestamp) -> Item {
+/// The event of an exemption that was granted until an instant. Its reason is not in the history: whoever wrote it may have named people.
+pub(super) fn of_exemption(
+    id: EventId,
+    account: &AccountId,
+    provider: &ProviderId,
+    exemption: &Exemption,
+    now: Timestamp,
+) -> Item {
+    let actor = Actor::Iam(exemption.by.clone());
+    let mut item = event(Key::event(account, id), Kind::Exempted, provider, &actor, now);
+    item.insert(attribute::UNTIL.to_owned(), milliseconds(exemption.until));
+    item
+}
+
+/// The event of an exemption's end.
+pub(super) fn of_ended_exemption(
+    id: EventId,
+    account: &AccountId,
+    provider: &ProviderId,
+    actor: &Actor,
+    now: Timestamp,
+) -> Item {
+    event(Key::event(account, id), Kind::ExemptionEnded, provider, actor, now)
+}
+
+fn of_identity(
+    key: Key,
+    kind: Kind,
+    provider: &ProviderId,
+    identity: &Identity,
+    actor: &Actor,
+    now: Timestamp,
+) -> Item {
+    let mut item = event(key, kind, provider, actor, now);
+    item.insert(attribute::IDENTITY.to_owned(), text(&IdentityFingerprint::of(identity)));
+    item
+}
+
+fn event(key: Key, kind: Kind, provider: &ProviderId, actor: &Actor, now: Timestamp) -> Item {
     let mut item = key.into_attributes();
     let mut put = |name: &str, value| item.insert(name.to_owned(), value);
     put(attribute::KIND, text(kind.as_str()));
     put(attribute::AT, milliseconds(now));
     put(attribute::PROVIDER, text(provider));
-    put(attribute::IDENTITY, text(&IdentityFingerprint::of(identity)));
     match actor {
         Actor::Session(session) => put(attribute::SESSION, text(session)),
         Actor::Iam(by) => put(attribute::BY, text(by)),
@@ -128,7 +169,7 @@ impl Table {
         let kind = Kind::IdentityInUse;
         let key = Key::event(&attempt.account, format_args!("{}.{}", attempt.flow_id, kind.as_str()));
         let actor = Actor::Session(attempt.session);
-        let event = event(key, kind, &attempt.provider, &attempt.identity, &actor, now);
+        let event = of_identity(key, kind, &attempt.provider, &attempt.identity, &actor, now);
         self.put_event_once("recording the refusal", event, deadline).await
     }
 

@@ -25,7 +25,7 @@ pub(super) mod attribute {
     pub(in super::super) const ATTEMPT: &str = "attempt";
     /// Of an event: when it happened.
     pub(in super::super) const AT: &str = "at";
-    /// Of an event: the IAM caller.
+    /// Of an event and an exemption: the IAM caller.
     pub(in super::super) const BY: &str = "by";
     /// Of a link and an owner: the e-mail label.
     pub(in super::super) const EMAIL: &str = "email";
@@ -51,7 +51,7 @@ pub(super) mod attribute {
     pub(in super::super) const SESSION: &str = "session";
     /// Of a link: the subject of the identity.
     pub(in super::super) const SUBJECT: &str = "subject";
-    /// Of an exemption: when it ends by itself.
+    /// Of an exemption, and of the event of one: when it ends by itself.
     pub(in super::super) const UNTIL: &str = "until";
 }
 
@@ -87,7 +87,7 @@ pub(super) fn account_record(item: &Item) -> Result<AccountRecord, TableError> {
     };
     let exemption = match item.item.get(attribute::EXEMPTION) {
         None => None,
-        Some(AttributeValue::M(exemption)) => Some(self::exemption(exemption)?),
+        Some(AttributeValue::M(exemption)) => Some(read_exemption(exemption)?),
         Some(_) => return Err(item.corrupt(attribute::EXEMPTION)),
     };
     Ok(AccountRecord {
@@ -102,7 +102,7 @@ pub(super) fn flows_valid_after(item: &Item) -> Result<Option<Timestamp>, TableE
     Reader { item, kind: "a link" }.optional_instant(attribute::FLOWS_VALID_AFTER)
 }
 
-fn exemption(item: &Item) -> Result<Exemption, TableError> {
+fn read_exemption(item: &Item) -> Result<Exemption, TableError> {
     let item = Reader {
         item,
         kind: "an exemption",
@@ -112,6 +112,15 @@ fn exemption(item: &Item) -> Result<Exemption, TableError> {
         reason: item.text(attribute::REASON)?.to_owned(),
         by: item.text(attribute::BY)?.to_owned(),
     })
+}
+
+/// Writes an exemption, the value of a link's attribute.
+pub(super) fn exemption(exemption: &Exemption) -> AttributeValue {
+    AttributeValue::M(HashMap::from([
+        (attribute::UNTIL.to_owned(), milliseconds(exemption.until)),
+        (attribute::REASON.to_owned(), text(&exemption.reason)),
+        (attribute::BY.to_owned(), text(&exemption.by)),
+    ]))
 }
 
 /// Writes an owner item's attributes behind its key.

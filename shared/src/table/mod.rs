@@ -13,6 +13,7 @@
 //! | note a refusal | `ACCOUNT#…` `EVENT#…` | `PutItem` if none | [`Table::record_refusal`] | callback, confirm | `PutItem` |
 //! | decline to confirm | `ACCOUNT#…` `EVENT#…` | `PutItem` if none | [`Table::cancel`] | confirm | `PutItem` |
 //! | unlink | `ACCOUNT#…` `LINK#…` · `IDENTITY#…` `OWNER` · `ACCOUNT#…` `EVENT#…` | `GetItem`, then `TransactWriteItems`: update · delete · put; when not linked `UpdateItem` | [`Table::unlink`] | unlink, account-policy | `GetItem`, `UpdateItem`, `DeleteItem`, `PutItem` |
+//! | exempt from the requirement | `ACCOUNT#…` `LINK#…` · `ACCOUNT#…` `EVENT#…` | `TransactWriteItems`: update · put | [`Table::exempt`], [`Table::end_exemption`] | account-policy | `UpdateItem`, `PutItem` |
 //!
 //! A transaction needs the IAM actions of its parts, none of its own. Nothing scans, and there is no index: each pattern names
 //! its items by their keys.
@@ -24,6 +25,7 @@ mod client;
 mod commit;
 mod error;
 mod event;
+mod exemption;
 mod items;
 mod keys;
 mod provision;
@@ -41,6 +43,7 @@ pub use self::{
     commit::{CommitError, CommitToken},
     error::{RequestFailure, TableError},
     event::EventId,
+    exemption::ExemptionEnded,
     unlink::Unlinked,
 };
 

@@ -109,20 +109,20 @@ impl<'a> LinkAsRead<'a> {
 }
 
 impl Table {
-    /// An update of the item called `key`.
+    /// An update of the item called `key`, which need not exist.
     pub(super) fn update(
         &self,
         key: Key,
         update: &str,
-        condition: &str,
-        values: Values,
+        condition: Option<&str>,
+        values: Option<Values>,
     ) -> Result<TransactWriteItem, BuildError> {
         let update = Update::builder()
             .table_name(&self.name)
             .set_key(Some(key.into_attributes()))
             .update_expression(update)
-            .condition_expression(condition)
-            .set_expression_attribute_values(Some(values))
+            .set_condition_expression(condition.map(str::to_owned))
+            .set_expression_attribute_values(values)
             .return_values_on_condition_check_failure(AllOld)
             .build()?;
         Ok(TransactWriteItem::builder().update(update).build())

@@ -107,8 +107,8 @@ impl Table {
         let link = self.update(
             Key::link(account, provider),
             "SET flows_valid_after = :flows_valid_after REMOVE issuer, subject, email, linked_at",
-            &old.condition(),
-            values,
+            Some(&old.condition()),
+            Some(values),
         );
         let writes = link.and_then(|link| {
             Ok(vec![

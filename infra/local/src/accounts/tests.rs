@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use account_linking::{
     clock::{MovableClock, SystemRandomness},
-    identity::ProviderId,
+    identity::{Issuer, ProviderId},
     jose::{Algorithm, CompactJws, KeySet, SigningKey, VerifiedJwt},
 };
 use axum::body::Bytes;
@@ -110,6 +110,7 @@ fn provider(id: &str, name: &str, origin: &str) -> ProviderEntry {
     ProviderEntry {
         id: ProviderId::parse(id).unwrap(),
         name: name.to_owned(),
+        issuer: Issuer::parse(origin).unwrap(),
         form_origins: vec![origin.to_owned()],
     }
 }

@@ -7,6 +7,7 @@ use std::{
     convert::Infallible,
     net::Ipv4Addr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -23,6 +24,9 @@ use tokio::{
     sync::oneshot,
     task::{JoinHandle, JoinSet},
 };
+
+/// How long a test waits for a call that it expects.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What shall happen to a call.
 #[derive(Debug)]
@@ -91,7 +95,10 @@ pub struct Held {
 impl Held {
     /// Waits until the call is at the proxy, does `meanwhile`, and lets the call pass.
     pub async fn meanwhile<T>(self, meanwhile: impl Future<Output = T>) -> T {
-        self.arrived.await.expect("the call comes to the proxy");
+        let arrived = tokio::time::timeout(PATIENCE, self.arrived).await;
+        arrived
+            .expect("the call comes to the proxy in time")
+            .expect("the proxy lives");
         let done = meanwhile.await;
         self.release.send(()).expect("the call still waits");
         done

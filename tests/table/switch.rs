@@ -160,9 +160,16 @@ async fn a_switch_overtaken_by_a_first_link_is_tried_once_more(world: World) {
     );
 
     assert_eq!(said(&outcome), "Ok(Switched)");
+    let calls = proxy.calls();
+    let operations: Vec<_> = calls.iter().map(|call| call.operation.as_str()).collect();
     assert_eq!(
-        proxy.operations(),
+        operations,
         ["GetItem", "TransactWriteItems", "GetItem", "TransactWriteItems"]
+    );
+    // They are two transactions, and the database takes a token for one only.
+    assert_ne!(
+        calls[1].request["ClientRequestToken"],
+        calls[3].request["ClientRequestToken"]
     );
     assert_eq!(world.linked_subject("alice").await.as_deref(), Some("mario"));
     assert_eq!(

@@ -22,6 +22,8 @@ on_both_engines![
     an_unlinking_overtaken_by_a_switch_ends_the_new_link,
     an_unlinking_overtaken_by_a_first_link_ends_it,
     an_unlinking_overtaken_by_the_same_identity_linked_anew_ends_that_link,
+    a_link_made_anew_is_another_even_when_the_tombstone_stood_still,
+    a_link_made_anew_is_another_even_when_its_date_is_the_same,
     an_unlinking_overtaken_twice_writes_nothing,
 ];
 
@@ -190,6 +192,49 @@ async fn an_unlinking_overtaken_by_the_same_identity_linked_anew_ends_that_link(
         world.history("alice").await,
         ["linked", "unlinked", "linked", "unlinked"]
     );
+}
+
+async fn a_link_made_anew_is_another_even_when_the_tombstone_stood_still(world: World) {
+    // The tombstone is from a machine whose clock is ahead, so that the unlinking in between does not move it.
+    world.unlink("alice", at(100)).await.unwrap();
+    world.link("alice", "maria", at(101)).await;
+    let (behind, proxy) = world.behind_proxy().await;
+    let (fate, held) = Fate::hold();
+    proxy.next("TransactWriteItems", [fate]);
+
+    let meanwhile = async {
+        world.unlink("alice", at(90)).await.unwrap();
+        world.link("alice", "maria", at(110)).await;
+    };
+    let (unlinked, ()) = tokio::join!(behind.unlink("alice", at(95)), held.meanwhile(meanwhile));
+
+    assert_eq!(unlinked.unwrap(), Unlinked::Ended);
+    assert_eq!(proxy.operations().len(), 4);
+}
+
+async fn a_link_made_anew_is_another_even_when_its_date_is_the_same(world: World) {
+    // Without a tombstone, and with one.
+    world.unlink("bob", at(1)).await.unwrap();
+    for (account, subject) in [("alice", "maria"), ("bob", "mario")] {
+        world.link(account, subject, at(2)).await;
+        let (behind, proxy) = world.behind_proxy().await;
+        let (fate, held) = Fate::hold();
+        proxy.next("TransactWriteItems", [fate]);
+
+        let meanwhile = async {
+            world.unlink(account, at(20)).await.unwrap();
+            // Committed by a machine whose clock is behind.
+            world.commit(&attempt(account, subject, at(21)), at(7)).await.unwrap();
+        };
+        let (unlinked, ()) = tokio::join!(behind.unlink(account, at(19)), held.meanwhile(meanwhile));
+
+        assert_eq!(unlinked.unwrap(), Unlinked::Ended);
+        assert_eq!(
+            world.read(account).await.flows_valid_after,
+            Some(at(20)),
+            "it went back"
+        );
+    }
 }
 
 async fn an_unlinking_overtaken_twice_writes_nothing(world: World) {

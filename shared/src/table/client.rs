@@ -144,3 +144,56 @@ impl ClassifyRetry for RetryConflicts {
         "transaction conflicts"
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use base64::{Engine, engine::general_purpose::STANDARD};
+    use ring::digest;
+
+    use super::*;
+
+    #[test]
+    fn all_attempts_of_a_call_fit_into_a_requests_deadline() {
+        let limits = CallLimits::default();
+        let pauses = limits.initial_backoff * (2_u32.pow(limits.attempts - 1) - 1);
+        assert!(limits.attempt_timeout * limits.attempts + pauses < Duration::from_millis(7500));
+    }
+
+    #[test]
+    fn a_call_takes_no_longer_than_what_is_left() {
+        for (left, expected) in [(60_000, 2000), (500, 500)] {
+            let deadline = Deadline::within(Duration::from_millis(left));
+            let config = CallLimits::default().until("testing", deadline).unwrap().build();
+            let timeouts = config.timeout_config().unwrap();
+            assert!(timeouts.operation_timeout().unwrap() <= Duration::from_millis(left));
+            assert!(timeouts.operation_attempt_timeout().unwrap() <= Duration::from_millis(expected));
+            assert!(timeouts.operation_attempt_timeout() > Some(Duration::ZERO));
+        }
+    }
+
+    /// The fingerprints are those that Amazon Trust Services publishes.
+    #[test]
+    fn the_roots_are_amazons() {
+        let expected = [
+            "8ecde6884f3d87b1125ba31ac3fcb13d7016de7f57cc904fe1cb97c6ae98196e", // Amazon Root CA 1
+            "1ba5b2aa8c65401a82960118f80bec4f62304d83cec4713a19c39c011ea46db4", // Amazon Root CA 2
+            "18ce6cfe7bf14e60b2e347b8dfe868cb31d02ebb3ada271569f50343b46db3a4", // Amazon Root CA 3
+            "e35d28419ed02025cfa69038cd623962458da5c695fbdea3c22b0bfb25897092", // Amazon Root CA 4
+            "568d6905a2c88708a4b3025190edcfedb1974a606a13c6e5290fcb2ae63edab5", // Starfield Services Root CA G2
+        ];
+        let text = std::str::from_utf8(AMAZON_ROOTS).unwrap();
+        let certificates = text.split("-----BEGIN CERTIFICATE-----").skip(1).map(|rest| {
+            let body = rest.split("-----END CERTIFICATE-----").next().unwrap();
+            STANDARD.decode(body.split_whitespace().collect::<String>()).unwrap()
+        });
+        let fingerprints: Vec<_> = certificates
+            .map(|der| {
+                let hash = digest::digest(&digest::SHA256, &der);
+                hash.as_ref()
+                    .iter()
+                    .fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
+            })
+            .collect();
+        assert_eq!(fingerprints, expected);
+    }
+}

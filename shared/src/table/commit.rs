@@ -271,3 +271,124 @@ fn explain(failed: &FailedConditions, attempt: &LinkAttempt) -> Result<Committed
         attribute: attribute::ACCOUNT_ID,
     }))
 }
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_dynamodb::types::CancellationReason;
+
+    use super::{super::items::Item, *};
+    use crate::{
+        clock::SystemRandomness,
+        flow::{FlowId, SessionBinding},
+        identity::{Issuer, ProviderId, SessionId, Subject},
+    };
+
+    fn attempt() -> LinkAttempt {
+        let account = AccountId::parse("alice").unwrap();
+        LinkAttempt {
+            flow_id: FlowId::generate(&SystemRandomness::default()).unwrap(),
+            started_at: Timestamp::from_unix_ms(1000),
+            session: SessionBinding::of(&account, &SessionId::parse("s").unwrap()),
+            account,
+            provider: ProviderId::parse("magento").unwrap(),
+            identity: Identity {
+                issuer: Issuer::parse("https://magento.example").unwrap(),
+                subject: Subject::parse("maria").unwrap(),
+            },
+            email: None,
+        }
+    }
+
+    /// The reasons when the conditions at `failed` were not met by the given items, and the rest met a conflict.
+    fn failed(failed: &[(usize, Item)]) -> FailedConditions {
+        let reason = |position| match failed.iter().find(|(at, _)| *at == position) {
+            Some((_, item)) => CancellationReason::builder()
+                .code("ConditionalCheckFailed")
+                .set_item(Some(item.clone()))
+                .build(),
+            None => CancellationReason::builder().code("TransactionConflict").build(),
+        };
+        FailedConditions::among(&(LINK..=OLD_OWNER).map(reason).collect::<Vec<_>>()).unwrap()
+    }
+
+    #[test]
+    fn every_combination_of_failed_conditions_is_answered_in_the_contracts_order() {
+        let attempt = attempt();
+        let other = LinkAttempt {
+            account: AccountId::parse("bob").unwrap(),
+            ..attempt.clone()
+        };
+        let event = |kind| event::of_attempt(kind, &attempt, attempt.started_at);
+        let link = |valid_after| Item::from([("flows_valid_after".to_owned(), milliseconds(valid_after))]);
+        let events = [
+            (Some(event(Kind::Linked)), Some("Ok(Linked)")),
+            (Some(event(Kind::Switched)), Some("Ok(Switched)")),
+            (Some(event(Kind::Cancelled)), Some("Err(FlowSpent)")),
+            (Some(Item::new()), Some("Err(FlowSpent)")),
+            (None, None),
+        ];
+        let links = [
+            (Some(link(attempt.started_at)), Some("Err(FlowOutdated)"), None),
+            (
+                Some(link(attempt.started_at.minus(std::time::Duration::from_millis(1)))),
+                None,
+                Some("Err(AccountAlreadyLinked)"),
+            ),
+            (Some(Item::new()), None, Some("Err(AccountAlreadyLinked)")),
+            (None, None, None),
+        ];
+        let owners = [
+            (
+                Some(items::owner(Item::new(), &other.account, None)),
+                Some("Err(IdentityInUse)"),
+            ),
+            (None, None),
+        ];
+        let old_owners = [Some(items::owner(Item::new(), &other.account, None)), None];
+
+        for (event, outcome_of_event) in &events {
+            for (link, outcome_of_date, outcome_of_link) in &links {
+                for (owner, outcome_of_owner) in &owners {
+                    for old_owner in &old_owners {
+                        let items = [(LINK, link), (OWNER, owner), (EVENT, event), (OLD_OWNER, old_owner)];
+                        let items: Vec<_> = items
+                            .into_iter()
+                            .filter_map(|(at, item)| Some((at, item.clone()?)))
+                            .collect();
+                        if items.is_empty() {
+                            continue;
+                        }
+                        let outcome = format!("{:?}", explain(&failed(&items), &attempt));
+                        let expected = [outcome_of_event, outcome_of_date, outcome_of_owner, outcome_of_link];
+                        match expected.into_iter().copied().flatten().next() {
+                            Some(expected) => assert_eq!(outcome, expected, "{items:?}"),
+                            None => assert!(outcome.starts_with("Err(Table(Corrupt"), "{items:?}: {outcome}"),
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_event_of_another_provider_or_identity_is_not_this_attempts() {
+        let ours = attempt();
+        let event = event::of_attempt(Kind::Linked, &ours, ours.started_at);
+        let mut other_provider = ours.clone();
+        other_provider.provider = ProviderId::parse("adobe").unwrap();
+        let mut other_identity = ours;
+        other_identity.identity.subject = Subject::parse("mario").unwrap();
+
+        for other in [other_provider, other_identity] {
+            let outcome = explain(&failed(&[(EVENT, event.clone())]), &other);
+            assert!(matches!(outcome, Err(CommitError::FlowSpent)), "{outcome:?}");
+        }
+    }
+
+    #[test]
+    fn a_token_is_a_random_uuid_and_has_a_different_twin() {
+        let [token, twin] = CommitToken::from_bytes([0xFF; 16]).and_another();
+        assert_eq!(token.to_string(), "ffffffff-ffff-4fff-bfff-ffffffffffff"); // version 4, variant 10
+        assert_ne!(token, twin);
+    }
+}

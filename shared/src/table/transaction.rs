@@ -51,6 +51,13 @@ fn codes(reasons: &[CancellationReason]) -> impl Iterator<Item = &str> {
 pub(super) struct FailedConditions(Vec<CancellationReason>);
 
 impl FailedConditions {
+    /// The failed conditions among `reasons`, when there are any.
+    pub(super) fn among(reasons: &[CancellationReason]) -> Option<Self> {
+        codes(reasons)
+            .any(|code| code == "ConditionalCheckFailed")
+            .then(|| Self(reasons.to_vec()))
+    }
+
     /// What stood in the way of the write at `position`, when its condition was not met: the item, empty when there was none.
     pub(super) fn at(&self, position: usize) -> Option<Item> {
         let reason = self
@@ -182,10 +189,9 @@ impl Table {
             Ok(_) => Ok(Ok(())),
             Err(error) => {
                 let reasons = cancellation_reasons(&error).to_vec();
-                if codes(&reasons).any(|code| code == "ConditionalCheckFailed") {
-                    Ok(Err(FailedConditions(reasons)))
-                } else {
-                    Err(TableError::of(doing, error).explained_by(&reasons))
+                match FailedConditions::among(&reasons) {
+                    Some(failed) => Ok(Err(failed)),
+                    None => Err(TableError::of(doing, error).explained_by(&reasons)),
                 }
             }
         }
@@ -208,6 +214,39 @@ impl TableError {
             }
             Self::Refused { doing, cause } if may_pass_later(reasons) => Self::Unavailable { doing, cause },
             other => other,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reasons(codes: &[&str]) -> Vec<CancellationReason> {
+        codes
+            .iter()
+            .map(|code| CancellationReason::builder().code(*code).build())
+            .collect()
+    }
+
+    #[test]
+    fn only_what_met_nothing_but_other_requests_may_pass_later() {
+        for codes in [
+            &["TransactionConflict"][..],
+            &["None", "TransactionConflict", "None"],
+            &["ThrottlingError", "TransactionConflict"],
+            &["None", "ProvisionedThroughputExceeded"],
+        ] {
+            assert!(may_pass_later(&reasons(codes)), "{codes:?}");
+        }
+        for codes in [
+            &[][..],
+            &["None", "None"],
+            &["TransactionConflict", "ConditionalCheckFailed"],
+            &["TransactionConflict", "ValidationError"],
+            &["ItemCollectionSizeLimitExceeded"],
+        ] {
+            assert!(!may_pass_later(&reasons(codes)), "{codes:?}");
         }
     }
 }

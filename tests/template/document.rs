@@ -1,18 +1,25 @@
 //! Reads the files as JSON values, in which a tag is a member of its own: `!GetAtt Table.Arn` is `{"GetAtt": "Table.Arn"}`.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{
+    collections::{BTreeMap, HashMap},
+    fs,
+    path::Path,
+};
 
-use saphyr::{LoadableYamlNode, Scalar, Yaml};
+use saphyr_parser::{Event, Parser, ScalarStyle, StrInput};
 use serde_json::{Value, json};
 
 /// What this workspace's file at `path` says.
 pub(crate) fn read(path: &str) -> Value {
     let text = text(path);
-    let documents = Yaml::load_from_str(&text).unwrap();
-    let [document] = documents.as_slice() else {
-        panic!("{path} is one document")
+    let mut reader = Reader {
+        events: Parser::new_from_str(&text),
+        anchored: HashMap::new(),
     };
-    value(document)
+    assert_eq!(reader.next(), Event::StreamStart);
+    assert!(matches!(reader.next(), Event::DocumentStart(_)));
+    let first = reader.next();
+    reader.value(first)
 }
 
 /// The text of this workspace's file at `path`.
@@ -103,21 +110,70 @@ fn merge(into: &mut Value, from: &Value) {
     }
 }
 
-fn value(yaml: &Yaml) -> Value {
-    match yaml {
-        Yaml::Value(Scalar::Null) => Value::Null,
-        Yaml::Value(Scalar::Boolean(value)) => json!(value),
-        Yaml::Value(Scalar::Integer(value)) => json!(value),
-        Yaml::Value(Scalar::FloatingPoint(value)) => json!(value.0),
-        Yaml::Value(Scalar::String(value)) => json!(value),
-        Yaml::Sequence(elements) => elements.iter().map(value).collect(),
-        Yaml::Mapping(members) => {
-            let members = members
-                .iter()
-                .map(|(name, member)| (name.as_str().unwrap().to_owned(), value(member)));
-            Value::Object(members.collect())
+/// Puts a document's events together.
+struct Reader<'a> {
+    events: Parser<'a, StrInput<'a>>,
+    /// What `&name` was put before.
+    anchored: HashMap<usize, Value>,
+}
+
+impl<'a> Reader<'a> {
+    fn next(&mut self) -> Event<'a> {
+        let (event, _) = self.events.next_event().unwrap().unwrap();
+        event
+    }
+
+    fn value(&mut self, first: Event<'a>) -> Value {
+        let (value, anchor, tag) = match first {
+            Event::Scalar(text, style, anchor, tag) => (scalar(&text, style), anchor, tag),
+            Event::SequenceStart(anchor, tag) => {
+                let mut elements = Vec::new();
+                loop {
+                    match self.next() {
+                        Event::SequenceEnd => break,
+                        element => elements.push(self.value(element)),
+                    }
+                }
+                (Value::Array(elements), anchor, tag)
+            }
+            Event::MappingStart(anchor, tag) => {
+                let mut members = serde_json::Map::new();
+                loop {
+                    let name = match self.next() {
+                        Event::MappingEnd => break,
+                        Event::Scalar(name, ..) => name.into_owned(),
+                        other => panic!("a name is text, not {other:?}"),
+                    };
+                    let member = self.next();
+                    assert_eq!(
+                        members.insert(name.clone(), self.value(member)),
+                        None,
+                        "{name} comes twice"
+                    );
+                }
+                (Value::Object(members), anchor, tag)
+            }
+            Event::Alias(anchor) => return self.anchored[&anchor].clone(),
+            other => panic!("{other:?} begins no value"),
+        };
+        let value = match tag {
+            Some(tag) => json!({ &tag.suffix: value }),
+            None => value,
+        };
+        if anchor != 0 {
+            self.anchored.insert(anchor, value.clone());
         }
-        Yaml::Tagged(tag, tagged) => json!({ &tag.suffix: value(tagged) }),
-        other => panic!("not resolved: {other:?}"),
+        value
+    }
+}
+
+/// A plain scalar of the core schema, as far as our files use it; a quoted one is text.
+fn scalar(text: &str, style: ScalarStyle) -> Value {
+    match text {
+        text if style != ScalarStyle::Plain => json!(text),
+        "" | "null" => Value::Null,
+        "true" => json!(true),
+        "false" => json!(false),
+        text => text.parse::<i64>().map_or_else(|_| json!(text), |number| json!(number)),
     }
 }

@@ -7,3 +7,4 @@ mod document;
 mod permissions;
 mod resources;
 mod routes;
+mod variables;

@@ -1,0 +1,68 @@
+//! Each function is given the variables it reads, and no others.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use account_linking::{
+    clock::{Clock, Randomness, SystemClock, SystemRandomness},
+    config::{ConfigError, Environment},
+};
+
+use crate::document;
+
+/// Every variable of contract section 8, but for `PORT` and the like, which are the local stack's.
+const ALL: [&str; 18] = [
+    "PUBLIC_ORIGIN",
+    "SETTINGS_URL",
+    "SIGN_IN_URL",
+    "SIGN_IN_COMPLETE_URL",
+    "ONBOARDING_URL",
+    "TABLE_NAME",
+    "PROVIDERS",
+    "FLOW_KEYS",
+    "FLOW_KEYS_ARN",
+    "SESSION_ISSUER",
+    "SESSION_AUDIENCE",
+    "SESSION_JWKS",
+    "SESSION_JWKS_URL",
+    "SESSION_COOKIE",
+    "CONFIRM_LINK",
+    "REAUTHENTICATE_AFTER_SECONDS",
+    "LINKING_REQUIRED_FROM",
+    "PROVIDER_TIMEOUT_MS",
+];
+
+/// What `function` finds wrong with `environment`.
+async fn mistakes(function: &str, environment: &Environment) -> Vec<String> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let random: Arc<dyn Randomness> = Arc::new(SystemRandomness::default());
+    let connected = match function {
+        "start-link" => start_link::App::connect(environment, clock, random).await.map(drop),
+        "callback" => callback::App::connect(environment, clock, random).await.map(drop),
+        "status" => status::App::connect(environment, clock).await.map(drop),
+        "confirm" => confirm::App::connect(environment, clock, random).await.map(drop),
+        "unlink" => unlink::App::connect(environment, clock, random).await.map(drop),
+        other => panic!("{other} is not known here"),
+    };
+    let ConfigError(mistakes) = connected.unwrap_err();
+    mistakes
+}
+
+#[tokio::test]
+async fn each_function_is_given_the_variables_it_reads_and_no_others() {
+    // A variable that is read is missed, or cannot be a bell.
+    let (nothing, mut nonsense) = (Environment::default(), Environment::default());
+    for name in ALL {
+        nonsense.set(name, "\u{7}");
+    }
+    let template = document::read("template.yaml");
+    for (name, function) in document::functions(&template) {
+        let mistakes = [mistakes(name, &nothing).await, mistakes(name, &nonsense).await].concat();
+        let begins = mistakes.iter().filter_map(|mistake| mistake.split(' ').next());
+        // Lambda sets its own; keys in a variable are for local configurations.
+        let read: BTreeSet<&str> = begins
+            .filter(|name| !name.starts_with("AWS_") && *name != "FLOW_KEYS")
+            .collect();
+        assert!(read.iter().all(|name| ALL.contains(name)), "{name} reads {read:?}");
+        assert_eq!(function.variables().collect::<BTreeSet<_>>(), read, "{name}");
+    }
+}

@@ -3,6 +3,7 @@
 use std::{
     collections::VecDeque,
     net::Ipv4Addr,
+    pin::pin,
     sync::{Arc, Mutex},
 };
 
@@ -146,12 +147,20 @@ impl ScriptedServer {
         self.requests.lock().unwrap().len()
     }
 
-    /// Waits for the first request and then stops the clock, which from there goes from timer to timer.
-    pub(crate) async fn stop_time_when_asked(&self) {
-        while self.hits() == 0 {
-            tokio::task::yield_now().await;
+    /// What comes of `call` when the clock stops with the first request, and from there goes from timer to timer: a call that is not
+    /// answered ends by its time-out at once.
+    pub(crate) async fn without_waiting<T>(&self, call: impl Future<Output = T>) -> T {
+        let mut call = pin!(call);
+        let asked = async {
+            while self.hits() == 0 {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::select! {
+            outcome = &mut call => return outcome,
+            () = asked => tokio::time::pause(),
         }
-        tokio::time::pause();
+        call.await
     }
 
     /// Closes the listener and every connection.

@@ -44,6 +44,15 @@ fn p256_jwk() -> Value {
     })
 }
 
+/// The key of RFC 8037 appendix A.1.
+fn ed25519_jwk() -> Value {
+    json!({
+        "kty": "OKP", "crv": "Ed25519",
+        "d": "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A",
+        "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
+    })
+}
+
 #[test]
 fn a_provider_is_read_with_its_defaults() {
     let settings = read_one(&json!({}), Locality::Deployed).unwrap();
@@ -98,6 +107,18 @@ fn each_client_authentication_goes_with_its_own_credential() {
             "{change}: {mistakes:?}"
         );
         assert_eq!(mistakes.len(), 1);
+    }
+}
+
+#[test]
+fn a_client_key_is_a_private_p_256_or_rsa_key() {
+    let mut public = p256_jwk();
+    public.as_object_mut().unwrap().remove("d");
+    for key in [public, ed25519_jwk(), json!("hush"), json!({})] {
+        let change =
+            json!({ "client_authentication": "private_key_jwt", "client_secret_arn": null, "client_key": key });
+        let mistakes = read_one(&change, Locality::Local).unwrap_err();
+        assert_eq!(mistakes, ["PROVIDERS[0].client_key is unusable"], "{key}");
     }
 }
 

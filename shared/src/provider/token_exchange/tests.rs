@@ -279,7 +279,7 @@ async fn a_provider_that_stalls_is_left_and_not_asked_again() {
         flow(),
     );
     let redemption = redeem_at(&server, &flow, ClientCredentials::None);
-    let (outcome, ()) = tokio::join!(redemption, server.stop_time_when_asked());
+    let outcome = server.without_waiting(redemption).await;
     let error = outcome.unwrap_err();
     assert!(
         matches!(error, TokenExchangeError::Unreachable(OutboundError::TimedOut(_))),

@@ -1,0 +1,253 @@
+use rustls::{ServerConfig, ServerConnection, pki_types::PrivatePkcs8KeyDer};
+
+use super::{
+    scripted_server::{Answer, ScriptedServer},
+    *,
+};
+use crate::clock::Deadline;
+
+const BOUNDS: Bounds = Bounds {
+    max_bytes: 1000,
+    timeout: Duration::from_secs(5),
+};
+
+async fn get(url: &str, bounds: Bounds) -> Result<Response<Vec<u8>>, OutboundError> {
+    let request = Request::get(url).body(Vec::new()).unwrap();
+    HttpClient::new(Locality::Local).send(request, bounds).await
+}
+
+/// What a server that always gives `answer` makes of one call.
+async fn ask(answer: Answer) -> Result<Response<Vec<u8>>, OutboundError> {
+    let server = ScriptedServer::start([answer]).await;
+    let outcome = get(&server.url("/"), BOUNDS).await;
+    assert_eq!(server.hits(), 1, "nothing is ever sent twice");
+    outcome
+}
+
+#[test]
+fn only_localhost_and_the_names_below_it_are_local() {
+    for host in ["localhost", "LOCALHOST", "magento.localhost", "a.b.localhost"] {
+        assert_eq!(Locality::of_host(host), Locality::Local, "{host}");
+    }
+    for host in [
+        "",
+        "localhost.example",
+        "notlocalhost",
+        "127.0.0.1",
+        "[::1]",
+        "localhost.",
+    ] {
+        assert_eq!(Locality::of_host(host), Locality::Deployed, "{host}");
+    }
+}
+
+#[test]
+fn http_is_allowed_to_local_hosts_in_a_local_configuration_alone() {
+    assert!(Locality::Deployed.allows("https", "magento.example"));
+    assert!(Locality::Local.allows("http", "magento.localhost"));
+    assert!(!Locality::Local.allows("http", "magento.example"));
+    assert!(!Locality::Deployed.allows("http", "magento.localhost"));
+    assert!(!Locality::Local.allows("ftp", "localhost"));
+}
+
+#[tokio::test]
+async fn a_plain_call_has_its_host_and_asks_for_no_compression() {
+    let server = ScriptedServer::start([Answer::json(200, "{}")]).await;
+    let answer = get(&server.url("/path?query=1"), BOUNDS).await.unwrap();
+    assert_eq!(
+        (answer.status().as_u16(), answer.body().as_slice()),
+        (200, b"{}".as_slice())
+    );
+    let request = &server.requests()[0];
+    assert_eq!(
+        (request.method.as_str(), request.target.as_str()),
+        ("GET", "/path?query=1")
+    );
+    assert_eq!(request.header("host").unwrap(), server.authority());
+    assert_eq!(request.header("accept-encoding").unwrap(), "identity");
+    assert!(request.header("user-agent").unwrap().starts_with("account-linking/"));
+}
+
+#[tokio::test]
+async fn a_post_carries_its_body() {
+    let server = ScriptedServer::start([Answer::json(200, "{}")]).await;
+    let request = Request::post(server.url("/")).body(b"name=a+b".to_vec()).unwrap();
+    HttpClient::new(Locality::Local).send(request, BOUNDS).await.unwrap();
+    assert_eq!(server.requests()[0].method, "POST");
+    assert_eq!(server.requests()[0].form(), [("name".to_owned(), "a b".to_owned())]);
+}
+
+#[tokio::test]
+async fn an_insecure_url_is_never_called() {
+    let server = ScriptedServer::start([Answer::new(200, "text/plain", "reached")]).await;
+    let port = server.port();
+    for url in [
+        format!("http://127.0.0.1:{port}/"),
+        format!("http://[::1]:{port}/"),
+        "/relative".to_owned(),
+    ] {
+        assert!(
+            matches!(get(&url, BOUNDS).await, Err(OutboundError::InsecureUrl)),
+            "{url}"
+        );
+    }
+    let request = Request::get(server.url("/")).body(Vec::new()).unwrap();
+    let deployed = HttpClient::new(Locality::Deployed).send(request, BOUNDS).await;
+    assert!(matches!(deployed, Err(OutboundError::InsecureUrl)));
+    assert_eq!(server.hits(), 0);
+}
+
+#[tokio::test]
+async fn a_redirect_is_an_answer_and_is_not_followed() {
+    let elsewhere = ScriptedServer::start([Answer::new(200, "text/plain", "followed")]).await;
+    for status in [301, 302, 303, 307, 308] {
+        let head = format!(
+            "HTTP/1.1 {status} Moved\r\nLocation: {}\r\nContent-Length: 0\r\n\r\n",
+            elsewhere.url("/")
+        );
+        assert_eq!(
+            ask(Answer::Bytes(head.into_bytes())).await.unwrap().status().as_u16(),
+            status
+        );
+    }
+    assert_eq!(elsewhere.hits(), 0);
+}
+
+#[tokio::test]
+async fn a_compressed_answer_stays_compressed() {
+    let gzip = b"\x1f\x8b\x08\x00\x00\x00\x00\x00";
+    let mut bytes = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 8\r\n\r\n".to_vec();
+    bytes.extend(gzip);
+    assert_eq!(ask(Answer::Bytes(bytes)).await.unwrap().body(), gzip);
+}
+
+#[tokio::test]
+async fn a_body_may_be_as_long_as_its_bound_and_no_longer() {
+    let body = "x".repeat(1000);
+    assert_eq!(
+        ask(Answer::new(200, "text/plain", &body)).await.unwrap().body().len(),
+        1000
+    );
+    let too_long = ask(Answer::new(200, "text/plain", &format!("{body}x"))).await;
+    assert!(
+        matches!(too_long, Err(OutboundError::TooLarge { max_bytes: 1000 })),
+        "{too_long:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_flood_is_cut_off_however_it_is_framed() {
+    for framing in [
+        "Content-Length: 99999999999",
+        "Transfer-Encoding: chunked",
+        "Connection: close",
+    ] {
+        let outcome = ask(Answer::flood(framing)).await;
+        assert!(
+            matches!(outcome, Err(OutboundError::TooLarge { .. })),
+            "{framing}: {outcome:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_answer_whose_header_section_is_too_long_is_broken() {
+    let answer = |length| {
+        let filler = "x".repeat(length);
+        Answer::Bytes(format!("HTTP/1.1 200 OK\r\nX: {filler}\r\nContent-Length: 0\r\n\r\n").into_bytes())
+    };
+    assert!(ask(answer(MAX_HEAD_BYTES / 2)).await.is_ok());
+    assert!(matches!(
+        ask(answer(MAX_HEAD_BYTES)).await,
+        Err(OutboundError::Broken(_))
+    ));
+}
+
+#[tokio::test]
+async fn an_answer_that_ends_early_is_broken() {
+    let truncated = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{".to_vec();
+    for answer in [
+        Answer::Bytes(truncated),
+        Answer::Bytes(b"\0\0\0 no HTTP\r\n\r\n".to_vec()),
+        Answer::Hangup,
+    ] {
+        let outcome = ask(answer).await;
+        assert!(matches!(outcome, Err(OutboundError::Broken(_))), "{outcome:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_says_nothing_is_left_when_the_time_is_up() {
+    let server = ScriptedServer::start([Answer::Silence]).await;
+    let url = server.url("/");
+    let outcome = server.without_waiting(get(&url, BOUNDS)).await;
+    assert!(matches!(outcome, Err(OutboundError::TimedOut(_))), "{outcome:?}");
+    assert_eq!(server.hits(), 1);
+}
+
+#[tokio::test]
+async fn a_server_that_stops_halfway_is_left_when_the_time_is_up() {
+    let half = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{".to_vec();
+    let server = ScriptedServer::start([Answer::ThenSilence(half)]).await;
+    let url = server.url("/");
+    let outcome = server.without_waiting(get(&url, BOUNDS)).await;
+    assert!(matches!(outcome, Err(OutboundError::TimedOut(_))), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn nobody_listening_is_a_failure_to_connect() {
+    let server = ScriptedServer::start([]).await;
+    let url = server.url("/");
+    server.stop().await;
+    assert!(matches!(get(&url, BOUNDS).await, Err(OutboundError::Connect(_))));
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_speak_tls_is_a_failure_to_connect() {
+    let server = ScriptedServer::start([Answer::new(200, "text/plain", "plain")]).await;
+    let url = server.url("/?code=secret").replacen("http:", "https:", 1);
+    let error = get(&url, BOUNDS).await.unwrap_err();
+    assert!(matches!(error, OutboundError::Connect(_)), "{error:?}");
+    assert!(!format!("{error:?} {error}").contains("secret"));
+}
+
+#[tokio::test]
+async fn a_certificate_that_no_authority_signed_is_a_failure_to_connect() {
+    let certificate = include_bytes!("../../testdata/untrusted.test-only.cert.der")
+        .as_slice()
+        .into();
+    let key = PrivatePkcs8KeyDer::from(include_bytes!("../../testdata/untrusted.test-only.key.der").as_slice());
+    let tls = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate], key.into())
+        .unwrap();
+    let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let url = format!("https://localhost:{}/", listener.local_addr().unwrap().port());
+    let server = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut connection = ServerConnection::new(Arc::new(tls)).unwrap();
+        // Ends when the client has said what it thinks of the certificate.
+        connection.complete_io(&mut stream).unwrap_err()
+    });
+    let error = get(&url, BOUNDS).await.unwrap_err();
+    assert!(
+        matches!(&error, OutboundError::Connect(cause) if cause.to_string().contains("UnknownIssuer")),
+        "{error:?}"
+    );
+    assert!(server.join().unwrap().to_string().contains("UnknownCA"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn connecting_is_given_up_after_two_seconds() {
+    let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let deadline = Deadline::within(Duration::from_secs(10));
+    let url = format!("https://localhost:{}/", listener.local_addr().unwrap().port());
+    assert!(matches!(get(&url, BOUNDS).await, Err(OutboundError::TimedOut(_))));
+    let left = deadline.left();
+    assert!(
+        (Duration::from_millis(7900)..=Duration::from_secs(8)).contains(&left),
+        "{left:?}"
+    );
+}

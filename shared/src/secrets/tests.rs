@@ -104,6 +104,8 @@ async fn a_digest_is_signed_by_the_algorithm_that_is_asked_for() {
 
 #[tokio::test]
 async fn a_keys_algorithm_is_the_first_of_its_own_that_is_known_here() {
+    let server = ScriptedServer::start([]).await;
+    let store = store(Some(server.url("")));
     for (algorithms, expected) in [
         (r#"["ECDSA_SHA_256"]"#, Some(KmsAlgorithm::EcdsaSha256)),
         (
@@ -114,16 +116,12 @@ async fn a_keys_algorithm_is_the_first_of_its_own_that_is_known_here() {
         ("[]", None),
         ("1", None),
     ] {
-        let answer = Answer::json(200, &format!(r#"{{"SigningAlgorithms":{algorithms}}}"#));
-        let server = ScriptedServer::start([answer]).await;
-        let outcome = store(Some(server.url("")))
-            .signing_algorithm(KEY, NOW, deadline())
-            .await;
+        server.then(Answer::json(200, &format!(r#"{{"SigningAlgorithms":{algorithms}}}"#)));
+        let outcome = store.signing_algorithm(KEY, NOW, deadline()).await;
         assert_eq!(outcome.ok(), expected, "{algorithms}");
-        assert_eq!(
-            server.requests()[0].header("x-amz-target").unwrap(),
-            "TrentService.GetPublicKey"
-        );
+    }
+    for request in server.requests() {
+        assert_eq!(request.header("x-amz-target").unwrap(), "TrentService.GetPublicKey");
     }
 }
 

@@ -71,9 +71,9 @@ pub struct Database {
 }
 
 impl Database {
-    /// The table as the functions use it.
+    /// The table as the functions use it, but with patience: a busy machine must not fail a test.
     pub fn table(&self) -> Table {
-        self.table_through(&self.endpoint, CallLimits::default())
+        self.table_through(&self.endpoint, patient())
     }
 
     /// The table as the functions use it, reached at `endpoint`, which leads here.
@@ -124,6 +124,14 @@ impl Database {
             String::from_utf8_lossy(&body)
         );
         serde_json::from_slice(&body).expect("JSON")
+    }
+}
+
+/// The limits of the functions, but with all the time that a test's deadline leaves.
+pub fn patient() -> CallLimits {
+    CallLimits {
+        attempt_timeout: PATIENCE,
+        ..CallLimits::default()
     }
 }
 

@@ -240,7 +240,7 @@ async fn a_write_whose_answer_was_lost_finds_its_own_work(world: World) {
 }
 
 async fn an_attempt_that_hangs_is_given_up_for_another(world: World) {
-    let (behind, proxy) = world.behind_proxy().await;
+    let (behind, proxy) = world.behind_proxy_within(CallLimits::default()).await;
     proxy.next("PutItem", [Fate::Hang]);
 
     assert_eq!(act(&behind, "claim").await, "Ok(())");

@@ -11,7 +11,7 @@ use account_linking::{
 };
 use harness::{
     database_proxy::DatabaseProxy,
-    engines::{Database, Engine},
+    engines::{Database, Engine, patient},
 };
 use serde_json::Value;
 
@@ -57,7 +57,7 @@ impl World {
 
     /// This world seen through a proxy.
     pub(crate) async fn behind_proxy(&self) -> (Self, DatabaseProxy) {
-        self.behind_proxy_within(CallLimits::default()).await
+        self.behind_proxy_within(patient()).await
     }
 
     /// This world seen through a proxy, each call within `limits`.

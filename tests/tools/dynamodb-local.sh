@@ -15,6 +15,7 @@ home=$root/.tools/dynamodb-local
 
 install() {
     if [ "$(cat "$home/package" 2>/dev/null)" = "$package" ]; then
+        touch "$home/package" # newer than this script, for make
         return
     fi
     mkdir -p "$root/.tools"

@@ -19,7 +19,8 @@ use crate::{
     link::{Committed, LinkAttempt},
 };
 
-/// One commit's idempotency token, a random UUID (RFC 9562 section 5.4): a commit whose answer was lost is known when it is sent again.
+/// One commit's idempotency token, a random UUID (RFC 9562 section 5.4): a commit whose answer was lost is known when it is
+/// sent again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CommitToken([u8; 16]);
 
@@ -36,7 +37,8 @@ impl CommitToken {
         Self(bytes)
     }
 
-    /// This token, and another for the second try of what was overtaken: the database refuses one token for two different transactions.
+    /// This token, and another for the second try of what was overtaken: the database refuses one token for two different
+    /// transactions.
     pub(super) fn and_another(self) -> [Self; 2] {
         let mut another = self.0;
         another[15] ^= 1;
@@ -89,15 +91,14 @@ impl CommitError {
     }
 }
 
-// The writes of a transaction that links, in their order; only a switch has the last.
+// The writes of a transaction that links, in their order. A switch has a fourth, the end of the old owner.
 const LINK: usize = 0;
 const OWNER: usize = 1;
 const EVENT: usize = 2;
-const OLD_OWNER: usize = 3;
 
 impl Table {
-    /// Links `attempt`'s identity to its account, unless one of them is linked otherwise. The same pair again is fine: it keeps `linked_at`, takes
-    /// the new label, and its event is written.
+    /// Links `attempt`'s identity to its account, unless one of them is linked otherwise. The same pair again is fine: it
+    /// keeps `linked_at`, takes the new label, and its event is written.
     pub async fn commit(
         &self,
         attempt: &LinkAttempt,
@@ -126,9 +127,9 @@ impl Table {
         }
     }
 
-    /// Gives `attempt`'s account its identity in place of the one that is linked. The old link stands until then, and the old identity
-    /// is free at once; every other flow started before is worthless from then on. Needs two calls: the link is read, and the transaction
-    /// holds only for what was read; when somebody was faster, both are done once more.
+    /// Gives `attempt`'s account its identity in place of the one that is linked. The old link stands until then, and the
+    /// old identity is free at once; every other flow started before is worthless from then on. Needs two calls: the link is
+    /// read, and the transaction holds only for what was read; when somebody was faster, both are done once more.
     ///
     /// When the account turns out to have no link, or this very one, it is a plain commit.
     pub async fn switch(
@@ -246,8 +247,8 @@ fn link_values(attempt: &LinkAttempt, now: Timestamp) -> Values {
     values
 }
 
-/// What the `failed` conditions of a transaction that links say, in the contract's order (section 7): a flow that has its outcome keeps it; then
-/// what makes the flow worthless; then whose identity it is; then what the account is linked to.
+/// What the `failed` conditions of a transaction that links say, in the contract's order (section 7): a flow that has its
+/// outcome keeps it; then what makes the flow worthless; then whose identity it is; then what the account is linked to.
 fn explain(failed: &FailedConditions, attempt: &LinkAttempt) -> Result<Committed, CommitError> {
     if let Some(event) = failed.at(EVENT) {
         return event::committed(&event, attempt).ok_or(CommitError::FlowSpent);
@@ -265,7 +266,6 @@ fn explain(failed: &FailedConditions, attempt: &LinkAttempt) -> Result<Committed
         return Err(CommitError::AccountAlreadyLinked);
     }
     // Only the old owner is left: the link that was read names an identity that belongs to another account.
-    debug_assert!(failed.at(OLD_OWNER).is_some());
     Err(CommitError::Table(TableError::Corrupt {
         item: "an owner",
         attribute: attribute::ACCOUNT_ID,
@@ -282,6 +282,8 @@ mod tests {
         flow::{FlowId, SessionBinding},
         identity::{Issuer, ProviderId, SessionId, Subject},
     };
+
+    const OLD_OWNER: usize = EVENT + 1;
 
     fn attempt() -> LinkAttempt {
         let account = AccountId::parse("alice").unwrap();

@@ -34,8 +34,8 @@ pub(super) fn values<const N: usize>(named: [(&str, AttributeValue); N]) -> Valu
         .collect()
 }
 
-/// Whether a transaction cancelled for `reasons` met nothing but other requests, so that it may succeed a moment later. A failed condition will
-/// fail again, and outranks them.
+/// Whether a transaction cancelled for `reasons` met nothing but other requests, so that it may succeed a moment later. A
+/// failed condition will fail again, and outranks them.
 pub(super) fn may_pass_later(reasons: &[CancellationReason]) -> bool {
     codes(reasons).any(|code| code != "None")
         && codes(reasons).all(|code| matches!(code, "None" | "TransactionConflict") || is_throttling(code))
@@ -46,8 +46,7 @@ fn codes(reasons: &[CancellationReason]) -> impl Iterator<Item = &str> {
     reasons.iter().map(|reason| reason.code().unwrap_or("None"))
 }
 
-/// The conditions of a transaction that were not met; at least one.
-#[derive(Debug)]
+/// The conditions of a transaction that were not met; at least one. Not `Debug`: it holds items, and they name people.
 pub(super) struct FailedConditions(Vec<CancellationReason>);
 
 impl FailedConditions {
@@ -85,8 +84,8 @@ impl<'a> LinkAsRead<'a> {
         })
     }
 
-    /// Holds while nobody has linked, switched or unlinked since: `linked_at` and `flows_valid_after` tell the same identity linked
-    /// anew from the link that was read.
+    /// Holds while nobody has linked, switched or unlinked since: `linked_at` and `flows_valid_after` tell the same identity
+    /// linked anew from the link that was read.
     pub(super) fn condition(&self) -> String {
         let valid_after = match self.flows_valid_after {
             None => "attribute_not_exists(flows_valid_after)",

@@ -50,8 +50,8 @@ const LINK: usize = 0;
 const OWNER: usize = 1;
 
 impl Table {
-    /// Ends the link of `account` at `provider`, whoever it is with, as `actor` wants. Two calls: the link is read, and the transaction holds
-    /// only for what was read; when somebody was faster, both are done once more.
+    /// Ends the link of `account` at `provider`, whoever it is with, as `actor` wants. Two calls: the link is read, and the
+    /// transaction holds only for what was read; when somebody was faster, both are done once more.
     ///
     /// `event` names the entry in the history, when there is anything to enter.
     pub async fn unlink(
@@ -155,7 +155,8 @@ impl Table {
                     let record = failed
                         .item()
                         .map_or(Ok(AccountRecord::default()), items::account_record)?;
-                    // Not linked, and outdated from `now` or later: it is as it should be, perhaps by this call's own first attempt.
+                    // Not linked, and outdated from `now` or later: it is as it should be, perhaps by this call's own first
+                    // attempt.
                     Ok(if record.link.is_some() {
                         Try::Overtaken
                     } else {

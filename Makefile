@@ -10,12 +10,12 @@ FUNCTIONS := $(notdir $(patsubst %/Cargo.toml,%,$(wildcard functions/*/Cargo.tom
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help test fmt lint docs unit template lambda deny tools machine
+.PHONY: help test fmt lint docs unit browser template lambda deny tools machine
 
 help: ## This list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
 
-test: fmt template lint docs unit lambda ## Everything, what fails cheaply first; CI runs this
+test: fmt template lint docs unit browser lambda ## Everything, what fails cheaply first; CI runs this
 
 fmt: machine ## Is everything formatted?
 	cargo fmt --all --check
@@ -32,6 +32,10 @@ docs: machine ## The documentation of every item; a warning is an error
 
 unit: tools ## Every Rust test
 	tests/tools/dynamodb-local.sh with cargo nextest run --locked --workspace
+
+browser: tools ## The journeys in Chromium
+	cargo build --locked --package local-stack
+	cd tests && npm run --silent browser
 
 # Package by package: in one build the features of all functions would add up in each.
 lambda: tools ## Every function as Lambda runs it, for this machine's processor

@@ -1,15 +1,20 @@
 //! The history.
 
-use account_linking::link::IdentityFingerprint;
-use serde_json::json;
+use std::collections::BTreeSet;
 
-use crate::world::{World, at, attempt, deadline, identity, on_both_engines, said, session};
+use account_linking::link::{Actor, Exemption, IdentityFingerprint};
+use serde_json::{Value, json};
+
+use crate::world::{
+    World, account, at, attempt, deadline, event_id, identity, magento, on_both_engines, said, session,
+};
 
 on_both_engines![
     a_refusal_is_recorded_once_and_leaves_the_flow_as_it_is,
     declining_ends_a_flow,
     declining_what_is_linked_changes_nothing,
     the_history_names_no_person,
+    every_event_is_as_its_schema_says,
 ];
 
 async fn a_refusal_is_recorded_once_and_leaves_the_flow_as_it_is(world: World) {
@@ -96,4 +101,57 @@ async fn the_history_names_no_person(world: World) {
             assert!(!event.contains(personal), "{event}");
         }
     }
+}
+
+async fn every_event_is_as_its_schema_says(world: World) {
+    let (alice, magento, olga) = (
+        account("alice"),
+        magento(),
+        "arn:aws:iam::123456789012:user/olga".to_owned(),
+    );
+    world.link("alice", "maria", at(0)).await;
+    world.switch(&attempt("alice", "mario", at(10)), at(11)).await.unwrap();
+    let refused = attempt("bob", "mario", at(10));
+    world.table.record_refusal(&refused, at(12), deadline()).await.unwrap();
+    world.table.cancel(&refused, at(13), deadline()).await.unwrap();
+    world.unlink("alice", at(20)).await.unwrap();
+    let exemption = Exemption {
+        until: at(100),
+        reason: "x".to_owned(),
+        by: olga.clone(),
+    };
+    let exempted = world
+        .table
+        .exempt(&alice, &magento, &exemption, event_id(), at(30), deadline());
+    exempted.await.unwrap();
+    let actor = Actor::Iam(olga);
+    let ended = world
+        .table
+        .end_exemption(&alice, &magento, &actor, event_id(), at(31), deadline());
+    ended.await.unwrap();
+
+    let schema: Value = serde_json::from_str(include_str!("../../docs/event.schema.json")).unwrap();
+    let names = |list: &Value| -> BTreeSet<String> {
+        let list = list.as_array().unwrap().iter();
+        list.map(|name| name.as_str().unwrap().to_owned()).collect()
+    };
+    let items = world.database.items().await;
+    let is_event = |item: &&Value| item["sk"]["S"].as_str().unwrap().starts_with("EVENT#");
+    let mut kinds = BTreeSet::new();
+    for event in items.iter().filter(is_event) {
+        let members = event.as_object().unwrap();
+        let required = names(&schema["required"]);
+        assert!(required.iter().all(|name| members.contains_key(name)), "{event}");
+        assert!(members.contains_key("session") != members.contains_key("by"), "{event}");
+        for (name, value) in members {
+            let mut property = &schema["properties"][name];
+            if let Some(reference) = property["$ref"].as_str() {
+                property = schema.pointer(reference.trim_start_matches('#')).unwrap();
+            }
+            let types: BTreeSet<String> = value.as_object().unwrap().keys().cloned().collect();
+            assert_eq!(types, names(&property["required"]), "{name} of {event}");
+        }
+        kinds.insert(event["kind"]["S"].as_str().unwrap().to_owned());
+    }
+    assert_eq!(kinds, names(&schema["properties"]["kind"]["properties"]["S"]["enum"]));
 }

@@ -125,9 +125,13 @@ fn every_function_has_a_role_of_its_own_that_names_what_it_allows() {
     for (name, role) in document::resources(&template, "AWS::IAM::Role") {
         assert_eq!(role["Properties"]["ManagedPolicyArns"], Value::Null, "{name}");
         let assumed_by = role.pointer("/Properties/AssumeRolePolicyDocument/Statement").unwrap();
-        let lambda = json!([{
-            "Effect": "Allow", "Principal": { "Service": "lambda.amazonaws.com" }, "Action": "sts:AssumeRole"
+        let service = match name {
+            "EventPipeRole" => "pipes.amazonaws.com",
+            _ => "lambda.amazonaws.com",
+        };
+        let one = json!([{
+            "Effect": "Allow", "Principal": { "Service": service }, "Action": "sts:AssumeRole"
         }]);
-        assert_eq!(*assumed_by, lambda, "{name}");
+        assert_eq!(*assumed_by, one, "{name}");
     }
 }

@@ -113,3 +113,25 @@ fn no_secret_is_a_variable_and_every_parameter_is_described() {
         );
     }
 }
+
+#[test]
+fn the_pipe_takes_new_events_and_nothing_else_to_the_bus() {
+    let template = document::read("template.yaml");
+    let pipe = &template["Resources"]["EventPipe"]["Properties"];
+    assert_eq!(pipe["Source"], json!({"GetAtt": "Table.StreamArn"}));
+    assert_eq!(pipe["Target"], json!({"GetAtt": "EventBus.Arn"}));
+    let [filter] = document::list(&pipe["SourceParameters"]["FilterCriteria"]["Filters"]) else {
+        panic!("one filter")
+    };
+    let pattern: Value = serde_json::from_str(filter["Pattern"].as_str().unwrap()).unwrap();
+    assert_eq!(
+        pattern,
+        json!({"eventName": ["INSERT"], "dynamodb": {"Keys": {"sk": {"S": [{"prefix": "EVENT#"}]}}}})
+    );
+    let bus = &pipe["TargetParameters"]["EventBridgeEventBusParameters"];
+    let documented = document::text("docs/events.md");
+    for (member, name) in [("Source", "source"), ("DetailType", "detail-type")] {
+        let said = format!("\"{name}\": {}", bus[member]);
+        assert!(documented.contains(&said), "{said}");
+    }
+}

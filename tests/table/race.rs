@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use account_linking::{clock::SystemRandomness, table::AttemptId};
+use serde_json::Value;
 use tokio::{sync::Barrier, task::JoinSet};
 
 use crate::world::{World, at, attempt, deadline, flow_id, on_both_engines, said};
@@ -15,7 +16,12 @@ on_both_engines![
     of_many_identities_an_account_gets_one,
     one_flow_committed_by_many_is_linked_once,
     of_many_switches_each_frees_what_it_replaces,
+    a_link_and_an_unlinking_at_once_come_one_after_the_other,
+    a_switch_and_an_unlinking_at_once_come_one_after_the_other,
 ];
+
+/// How often two meet.
+const ROUNDS: usize = 200;
 
 /// Runs `act` for each of the crowd at once, and counts what they say.
 async fn all_at_once<F>(act: impl Fn(usize) -> F) -> BTreeMap<String, usize>
@@ -134,4 +140,56 @@ async fn of_many_switches_each_frees_what_it_replaces(world: World) {
         .count();
     assert_eq!(owners, 1);
     assert!(world.linked_subject("alice").await.unwrap().starts_with("subject-"));
+}
+
+/// How many events `account` has in the end, when `items` is all there is. It is not linked, and owns no identity.
+fn events_of(account: &str, items: &[Value]) -> usize {
+    let is_link = |item: &&Value| item["sk"]["S"] == "LINK#magento" && item["pk"]["S"] == format!("ACCOUNT#{account}");
+    let link = items.iter().find(is_link).unwrap();
+    assert_eq!(link.get("issuer"), None, "{account}");
+    assert!(items.iter().all(|item| item["account_id"]["S"] != account), "{account}");
+    let is_event = |item: &&Value| item["kind"].is_object() && item["pk"] == link["pk"];
+    items.iter().filter(is_event).count()
+}
+
+async fn a_link_and_an_unlinking_at_once_come_one_after_the_other(world: World) {
+    let mut outcomes = Vec::new();
+    for round in 0..ROUNDS {
+        let account = format!("account-{round}");
+        let begun = attempt(&account, &format!("subject-{round}"), at(0));
+        let (linked, unlinked) = tokio::join!(world.commit(&begun, at(5)), world.unlink(&account, at(5)));
+        outcomes.push((account, said(&linked), said(&unlinked)));
+    }
+
+    let items = world.database.items().await;
+    for (account, linked, unlinked) in outcomes {
+        // The flow was begun before: when the unlinking was first it comes to nothing.
+        let events = match (linked.as_str(), unlinked.as_str()) {
+            ("Ok(Linked)", "Ok(Ended)") => 2,
+            ("Err(FlowOutdated)", "Ok(NothingLinked)") => 0,
+            other => panic!("{account}: {other:?}"),
+        };
+        assert_eq!(events_of(&account, &items), events, "{account}");
+    }
+}
+
+async fn a_switch_and_an_unlinking_at_once_come_one_after_the_other(world: World) {
+    let mut outcomes = Vec::new();
+    for round in 0..ROUNDS {
+        let account = format!("account-{round}");
+        world.link(&account, &format!("old-{round}"), at(0)).await;
+        let switch = attempt(&account, &format!("new-{round}"), at(10));
+        let (switched, unlinked) = tokio::join!(world.switch(&switch, at(15)), world.unlink(&account, at(15)));
+        outcomes.push((account, said(&switched), said(&unlinked)));
+    }
+
+    let items = world.database.items().await;
+    for (account, switched, unlinked) in outcomes {
+        let events = match (switched.as_str(), unlinked.as_str()) {
+            ("Ok(Switched)", "Ok(Ended)") => 3,
+            ("Err(FlowOutdated)", "Ok(Ended)") => 2,
+            other => panic!("{account}: {other:?}"),
+        };
+        assert_eq!(events_of(&account, &items), events, "{account}");
+    }
 }

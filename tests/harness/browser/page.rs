@@ -270,12 +270,13 @@ mod tests {
             page.text,
             "Authentification unique Statut : non connecté Sans script De l’aide"
         );
+        let link = |label: &str, href: &str| Link {
+            label: label.into(),
+            href: href.into(),
+        };
         assert_eq!(
             page.links,
-            [Link {
-                label: "De l’aide".into(),
-                href: "/help?a=1&b=2".into()
-            }]
+            [link("script", "/status"), link("De l’aide", "/help?a=1&b=2")]
         );
     }
 

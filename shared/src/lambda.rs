@@ -3,7 +3,7 @@
 use std::{convert::Infallible, process::ExitCode};
 
 use http::Response;
-use lambda_http::{RequestExt, Service};
+use lambda_http::{RequestExt, Service, request::RequestContext};
 
 use crate::http::request::Request;
 
@@ -14,7 +14,18 @@ pub fn request(event: lambda_http::Request) -> Request {
         .lambda_context_ref()
         .map(|context| context.request_id.clone())
         .unwrap_or_default();
-    Request::new(event, id)
+    let iam_caller = iam_caller(&event);
+    let mut request = Request::new(event, id);
+    request.iam_caller = iam_caller;
+    request
+}
+
+/// Whom API Gateway has verified, on a route with an IAM authorizer.
+fn iam_caller(event: &lambda_http::Request) -> Option<String> {
+    match event.request_context_ref()? {
+        RequestContext::ApiGatewayV2(context) => context.authorizer.as_ref()?.iam.as_ref()?.user_arn.clone(),
+        _ => None,
+    }
 }
 
 /// Answers events for as long as the environment lives.

@@ -13,6 +13,7 @@ use crate::{
     contents::Contents,
     database_proxy::DatabaseProxy,
     engines::{Database, Engine},
+    iam::{ACCESS_KEY_ID, SECRET_ACCESS_KEY},
     magento::{Magento, Person},
     oidc_provider::{OidcProvider, Variant},
 };
@@ -64,7 +65,8 @@ impl Setup {
         environment.set("PORT", "0");
         environment.set("TABLE_NAME", &database.table_name);
         environment.set("AWS_ENDPOINT_URL_DYNAMODB", &database_proxy.endpoint);
-        environment.set("AWS_ACCESS_KEY_ID", "AKIATESTS");
+        environment.set("AWS_ACCESS_KEY_ID", ACCESS_KEY_ID);
+        environment.set("AWS_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY);
         if let Some(provider) = &oidc_provider {
             environment.set("PROVIDERS", self.variant.providers(&provider.issuer).to_string());
         }

@@ -3,10 +3,12 @@
 //! Each test begins with a request that is good and changes one thing.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod account_policy;
 mod callback;
 mod confirm;
 mod every_route;
 mod session;
 mod start_link;
 mod status;
+mod unlink;
 mod world;

@@ -207,10 +207,11 @@ pub(crate) fn headers(answer: &Answer) -> Vec<(&str, &str)> {
 }
 
 /// Every function and how it is called when all is well: the method and the path behind `/sso/{provider}`.
-pub(crate) const ROUTES: [(Method, &str); 5] = [
+pub(crate) const ROUTES: [(Method, &str); 6] = [
     (Method::POST, "/start-link"),
     (Method::GET, "/callback"),
     (Method::GET, "/status"),
     (Method::GET, "/confirm"),
     (Method::POST, "/confirm"),
+    (Method::POST, "/unlink"),
 ];

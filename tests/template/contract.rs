@@ -40,11 +40,10 @@ fn every_problem_document_carries_the_status_of_its_code() {
 #[test]
 fn every_answer_says_how_it_must_not_be_kept_sniffed_or_passed_on() {
     let contract = document::read("infra/openapi.yaml");
-    let mut responses: Vec<&Value> = contract["components"]["responses"]
-        .as_object()
-        .unwrap()
-        .values()
-        .collect();
+    // What the gateway answers by itself has only what API Gateway gives it.
+    let components = contract["components"]["responses"].as_object().unwrap().iter();
+    let of_functions = components.filter(|(name, _)| *name != "Unsigned");
+    let mut responses: Vec<&Value> = of_functions.map(|(_, response)| response).collect();
     let paths = contract["paths"].as_object().unwrap().values();
     let operations = paths.flat_map(|path| path.as_object().unwrap().values());
     let answers = operations

@@ -77,3 +77,40 @@ fn cargo_lambda_watch_has_the_routes_of_the_template() {
     }
     assert_eq!(routes, of_template());
 }
+
+#[test]
+fn the_same_routes_ask_for_a_signature_everywhere() {
+    let template = document::read("template.yaml");
+    let mut signed = BTreeSet::new();
+    for function in document::functions(&template).values() {
+        for event in function.properties["Events"].as_object().unwrap().values() {
+            let properties = &event["Properties"];
+            if properties["Auth"]["Authorizer"] == "AWS_IAM" {
+                let text = |member: &str| properties[member].as_str().unwrap().to_owned();
+                signed.insert((text("Method"), text("Path")));
+            }
+        }
+    }
+    assert_eq!(
+        template["Resources"]["Api"]["Properties"]["Auth"]["EnableIamAuthorizer"],
+        true
+    );
+
+    let contract = document::read("infra/openapi.yaml");
+    let mut of_contract = BTreeSet::new();
+    for (path, methods) in contract["paths"].as_object().unwrap() {
+        for (method, operation) in methods.as_object().unwrap() {
+            if operation.pointer("/security/0/awsSignature").is_some() {
+                of_contract.insert((method.to_uppercase(), path.clone()));
+            }
+        }
+    }
+    assert_eq!(of_contract, signed);
+
+    let local = local_stack::ROUTES
+        .iter()
+        .filter(|route| route.caller == local_stack::Caller::Iam);
+    let local = local.map(|route| (route.method.to_string(), route.path.to_owned()));
+    assert_eq!(local.collect::<BTreeSet<_>>(), signed);
+    assert!(!signed.is_empty());
+}

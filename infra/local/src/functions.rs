@@ -9,6 +9,7 @@ use account_linking::{
 
 /// Every function of the contract's table of endpoints.
 pub(crate) struct Functions {
+    pub(crate) account_policy: account_policy::App,
     pub(crate) callback: callback::App,
     pub(crate) confirm: confirm::App,
     pub(crate) start_link: start_link::App,
@@ -25,6 +26,7 @@ impl Functions {
     ) -> Result<Self, ConfigError> {
         let (clock, random) = (|| Arc::clone(clock), || Arc::clone(random));
         let mut mistakes = Mistakes::default();
+        let account_policy = mistakes.of(account_policy::App::connect(environment, clock(), random()));
         let callback = mistakes.of(callback::App::connect(environment, clock(), random()).await);
         let confirm = mistakes.of(confirm::App::connect(environment, clock(), random()).await);
         let start_link = mistakes.of(start_link::App::connect(environment, clock(), random()).await);
@@ -32,6 +34,7 @@ impl Functions {
         let unlink = mistakes.of(unlink::App::connect(environment, clock(), random()).await);
         let connected = (|| {
             Some(Self {
+                account_policy: account_policy?,
                 callback: callback?,
                 confirm: confirm?,
                 start_link: start_link?,

@@ -7,7 +7,7 @@
 use std::{future::Future, pin::Pin, sync::OnceLock};
 
 use account_linking::{
-    clock::{Randomness, random_bytes},
+    clock::{Clock, Randomness, SystemClock, random_bytes},
     http::request::Request,
 };
 use axum::body::{Body, to_bytes};
@@ -15,7 +15,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header, request::Parts};
 use serde_json::json;
 
-use crate::functions::Functions;
+use crate::{functions::Functions, sigv4::LocalCaller};
 
 const MAX_HEAD_LEN: usize = 10_240;
 const MAX_BODY_LEN: usize = 10 * 1024 * 1024;
@@ -27,50 +27,95 @@ pub struct Route {
     pub method: Method,
     /// The path, in which a `{name}` stands for one segment.
     pub path: &'static str,
+    /// Who may call it.
+    pub caller: Caller,
     /// The function that answers.
     pub function: &'static str,
     respond: for<'a> fn(&'a Functions, &'a Request) -> Answer<'a>,
 }
 
+/// Whom the gateway lets through to a function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Caller {
+    /// Anybody: the function itself looks at the session.
+    Browser,
+    /// Whoever signs with credentials that the gateway knows (AWS Signature Version 4).
+    Iam,
+}
+
 type Answer<'a> = Pin<Box<dyn Future<Output = Response<String>> + Send + 'a>>;
 
 /// Every route there is.
-pub static ROUTES: [Route; 6] = [
+pub static ROUTES: [Route; 10] = [
     Route {
         method: Method::POST,
         path: "/sso/{provider}/start-link",
+        caller: Caller::Browser,
         function: "start-link",
         respond: |functions, request| Box::pin(start_link::respond(&functions.start_link, request)),
     },
     Route {
         method: Method::GET,
         path: "/sso/{provider}/callback",
+        caller: Caller::Browser,
         function: "callback",
         respond: |functions, request| Box::pin(callback::respond(&functions.callback, request)),
     },
     Route {
         method: Method::GET,
         path: "/sso/{provider}/status",
+        caller: Caller::Browser,
         function: "status",
         respond: |functions, request| Box::pin(status::respond(&functions.status, request)),
     },
     Route {
         method: Method::GET,
         path: "/sso/{provider}/confirm",
+        caller: Caller::Browser,
         function: "confirm",
         respond: |functions, request| Box::pin(confirm::respond(&functions.confirm, request)),
     },
     Route {
         method: Method::POST,
         path: "/sso/{provider}/confirm",
+        caller: Caller::Browser,
         function: "confirm",
         respond: |functions, request| Box::pin(confirm::respond(&functions.confirm, request)),
     },
     Route {
         method: Method::POST,
         path: "/sso/{provider}/unlink",
+        caller: Caller::Browser,
         function: "unlink",
         respond: |functions, request| Box::pin(unlink::respond(&functions.unlink, request)),
+    },
+    Route {
+        method: Method::GET,
+        path: "/sso/{provider}/accounts/{account_id}",
+        caller: Caller::Iam,
+        function: "account-policy",
+        respond: |functions, request| Box::pin(account_policy::respond(&functions.account_policy, request)),
+    },
+    Route {
+        method: Method::PUT,
+        path: "/sso/{provider}/accounts/{account_id}/exemption",
+        caller: Caller::Iam,
+        function: "account-policy",
+        respond: |functions, request| Box::pin(account_policy::respond(&functions.account_policy, request)),
+    },
+    Route {
+        method: Method::DELETE,
+        path: "/sso/{provider}/accounts/{account_id}/exemption",
+        caller: Caller::Iam,
+        function: "account-policy",
+        respond: |functions, request| Box::pin(account_policy::respond(&functions.account_policy, request)),
+    },
+    Route {
+        method: Method::DELETE,
+        path: "/sso/{provider}/accounts/{account_id}/link",
+        caller: Caller::Iam,
+        function: "account-policy",
+        respond: |functions, request| Box::pin(account_policy::respond(&functions.account_policy, request)),
     },
 ];
 
@@ -92,14 +137,19 @@ impl Route {
 /// The functions once they are connected, behind their routes.
 #[derive(Default)]
 pub(crate) struct Gateway {
-    functions: OnceLock<Functions>,
+    open: OnceLock<Open>,
+}
+
+struct Open {
+    functions: Functions,
+    iam: LocalCaller,
 }
 
 impl Gateway {
-    /// From now on `functions` answer.
-    pub(crate) fn open(&self, functions: Functions) {
+    /// From now on `functions` answer, on IAM routes to `iam` alone.
+    pub(crate) fn open(&self, functions: Functions, iam: LocalCaller) {
         // Opened once, by whoever starts the stack; a second time would change nothing.
-        let _ = self.functions.set(functions);
+        let _ = self.open.set(Open { functions, iam });
     }
 
     /// Answers a request under `/sso/`.
@@ -120,12 +170,21 @@ impl Gateway {
         let Ok(body) = to_bytes(body, MAX_BODY_LEN).await else {
             return message(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large");
         };
-        let (Some(functions), Ok(id)) = (self.functions.get(), random_bytes::<12>(random)) else {
+        let (Some(Open { functions, iam }), Ok(id)) = (self.open.get(), random_bytes::<12>(random)) else {
             return message(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable");
+        };
+        let iam_caller = match route.caller {
+            Caller::Browser => None,
+            // Whoever signs does it by the machine's clock, wherever the stack's own was moved to.
+            Caller::Iam => match iam.verify(&parts, &body, SystemClock.now()) {
+                Some(caller) => Some(caller.to_owned()),
+                None => return message(StatusCode::FORBIDDEN, "Forbidden"),
+            },
         };
         parts.headers = combined(&parts.headers);
         let id = URL_SAFE_NO_PAD.encode(id);
-        let request = Request::new(http::Request::from_parts(parts, body), id);
+        let mut request = Request::new(http::Request::from_parts(parts, body), id);
+        request.iam_caller = iam_caller;
         (route.respond)(functions, &request).await
     }
 }

@@ -18,10 +18,11 @@ mod functions;
 mod gateway;
 mod provider;
 mod server;
+mod sigv4;
 mod site;
 mod stack;
 
 pub use database::DatabaseError;
-pub use gateway::{ROUTES, Route};
+pub use gateway::{Caller, ROUTES, Route};
 pub use provider::ProviderCalls;
 pub use stack::{Stack, StartError};

@@ -19,6 +19,7 @@ use crate::{
     gateway::Gateway,
     provider::{Client, ClientSecret, Provider, ProviderCalls},
     server::{Hosts, Listeners, Shutdown},
+    sigv4::LocalCaller,
 };
 
 /// Who registered at the development provider, under `DATA_DIR`.
@@ -163,7 +164,7 @@ impl Stack {
         front.tasks = listeners.serve(&hosts, &front_shutdown);
 
         match Functions::connect(&environment, &time, &random).await {
-            Ok(functions) if config.mistakes.is_empty() => hosts.gateway.open(functions),
+            Ok(functions) if config.mistakes.is_empty() => hosts.gateway.open(functions, LocalCaller::of(&environment)),
             Ok(_) => return Err(ConfigError(config.mistakes).into()),
             Err(ConfigError(others)) => return Err(ConfigError([config.mistakes, others].concat()).into()),
         }

@@ -6,8 +6,9 @@ use http::{
     HeaderMap, Method,
     header::{ACCEPT, CONTENT_TYPE},
 };
+use serde_json::{Map, Value};
 
-use crate::clock::Deadline;
+use crate::{clock::Deadline, jose::unique_json::parse_object};
 
 /// How long a request may take from its start (contract section 7). Lambda's own time-out is 10 s.
 pub const REQUEST_BUDGET: Duration = Duration::from_millis(7500);
@@ -30,6 +31,9 @@ pub enum MalformedRequest {
     /// The body is not `application/x-www-form-urlencoded`.
     #[error("the body is not a form")]
     NotAForm,
+    /// The body is not an `application/json` object without repeated members.
+    #[error("the body is not a JSON object")]
+    NotAJsonObject,
     /// A parameter came twice (RFC 6749 section 3.1).
     #[error("the parameter {0} came more than once")]
     Repeated(&'static str),
@@ -52,6 +56,8 @@ pub struct Request {
     pub id: String,
     /// The moment by which it must be answered.
     pub deadline: Deadline,
+    /// Who signed it, on a route whose callers the gateway verifies (AWS IAM): an ARN; in the local stack an access key id.
+    pub iam_caller: Option<String>,
     path: String,
     query: String,
     body: Vec<u8>,
@@ -68,6 +74,7 @@ impl Request {
             headers: head.headers,
             id,
             deadline: Deadline::within(REQUEST_BUDGET),
+            iam_caller: None,
             body: body.as_ref().to_vec(),
         }
     }
@@ -75,21 +82,22 @@ impl Request {
     /// Checks that this is one of `methods` on `/sso/{provider}/{function}` and within the bounds of section 9; answers the path's
     /// provider.
     pub fn route(&self, methods: &[Method], function: &str) -> Result<&str, MalformedRequest> {
-        let provider = self
-            .path
-            .strip_prefix("/sso/")
-            .and_then(|rest| rest.strip_suffix(function))
-            .and_then(|rest| rest.strip_suffix('/'))
-            .filter(|provider| !provider.contains('/'));
+        match self.segments()?[..] {
+            [provider, name] if name == function && methods.contains(&self.method) => Ok(provider),
+            _ => Err(MalformedRequest::Route),
+        }
+    }
+
+    /// Checks the bounds of section 9; answers the segments of the path behind `/sso/`, as they came.
+    pub fn segments(&self) -> Result<Vec<&str>, MalformedRequest> {
         if self.query.len() > MAX_QUERY_LEN {
             return Err(MalformedRequest::QueryTooLong);
         }
         if self.body.len() > MAX_BODY_LEN {
             return Err(MalformedRequest::BodyTooLong);
         }
-        provider
-            .filter(|_| methods.contains(&self.method))
-            .ok_or(MalformedRequest::Route)
+        let path = self.path.strip_prefix("/sso/").ok_or(MalformedRequest::Route)?;
+        Ok(path.split('/').collect())
     }
 
     /// The query as it came.
@@ -116,6 +124,15 @@ impl Request {
             return Err(MalformedRequest::NotAForm);
         }
         Ok(Parameters::parse(&self.body))
+    }
+
+    /// The members of the JSON object that is the body.
+    pub fn json_object(&self) -> Result<Map<String, Value>, MalformedRequest> {
+        let media_type = self.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        if !media_type.is_some_and(|text| media_type_is(text, "application/json")) {
+            return Err(MalformedRequest::NotAJsonObject);
+        }
+        parse_object(&self.body).map_err(|_| MalformedRequest::NotAJsonObject)
     }
 
     /// Whether the caller names `media_type` among those it takes.
@@ -276,6 +293,33 @@ mod tests {
             form(&[("content-type", "Application/X-WWW-Form-Urlencoded")], "a=1"),
             Ok(())
         );
+    }
+
+    #[test]
+    fn only_one_json_object_without_repeats_is_a_json_object() {
+        let members = |media_type: &str, body: &str| {
+            let request = request("PUT", "/", &[("content-type", media_type)], body);
+            request.json_object().map(|members| members.len())
+        };
+        assert_eq!(members("application/json", r#"{"a": 1, "b": {}}"#), Ok(2));
+        assert_eq!(members("Application/JSON; charset=utf-8", "{}"), Ok(0));
+        for (media_type, body) in [
+            ("text/plain", "{}"),
+            ("application/jsonp", "{}"),
+            ("application/json", ""),
+            ("application/json", "[]"),
+            ("application/json", "null"),
+            ("application/json", "{} {}"),
+            ("application/json", r#"{"a": 1, "a": 1}"#),
+        ] {
+            assert_eq!(
+                members(media_type, body),
+                Err(MalformedRequest::NotAJsonObject),
+                "{body}"
+            );
+        }
+        let untyped = request("PUT", "/", &[], "{}").json_object();
+        assert_eq!(untyped.unwrap_err(), MalformedRequest::NotAJsonObject);
     }
 
     #[test]

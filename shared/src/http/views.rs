@@ -1,4 +1,4 @@
-//! What the settings section is told: the bodies of status and confirm (contract section 2).
+//! What callers are told: the bodies of status, confirm and account-policy (contract section 2).
 //!
 //! One struct per answer. Serialised it is the JSON answer; handed to [`page`](super::page) it is the same answer as HTML, so the two
 //! cannot tell different stories.
@@ -8,9 +8,9 @@ use serde::{Serialize, Serializer, ser::SerializeStruct};
 use crate::{
     clock::Timestamp,
     flow::PendingLink,
-    identity::{EmailAddress, ProviderId},
+    identity::{AccountId, EmailAddress, ProviderId},
     link::Link,
-    requirement::Requirement,
+    requirement::{OtherMethods, Requirement},
 };
 
 /// What status answers.
@@ -32,13 +32,18 @@ impl Serialize for StatusView {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut object = serializer.serialize_struct("StatusView", 6)?;
         object.serialize_field("provider", &self.provider)?;
-        object.serialize_field("status", if self.link.is_some() { "linked" } else { "not_linked" })?;
+        object.serialize_field("status", status_of(self.link.is_some()))?;
         object.serialize_field("link", &self.link)?;
         object.serialize_field("requirement", &self.requirement)?;
         object.serialize_field("actions", &self.actions)?;
         object.serialize_field("reauthenticate", &self.reauthenticate)?;
         object.end()
     }
+}
+
+/// The word for it.
+const fn status_of(is_linked: bool) -> &'static str {
+    if is_linked { "linked" } else { "not_linked" }
 }
 
 /// A provider, as users know it.
@@ -116,6 +121,59 @@ impl ActionsView {
             unlink: format!("/sso/{provider}/unlink"),
         }
     }
+}
+
+/// What account-policy tells accounts.magento.cloud's server.
+#[derive(Clone, Debug, Serialize)]
+pub struct AccountPolicyView {
+    /// The account asked about.
+    pub account_id: AccountId,
+    status: &'static str,
+    /// The link, while there is one.
+    pub link: Option<PolicyLinkView>,
+    /// Whether the account must be linked.
+    pub requirement: RequirementView,
+    /// How the account may sign in.
+    pub sign_in: SignInView,
+}
+
+impl AccountPolicyView {
+    /// What `requirement` means for `account` with this link.
+    #[must_use]
+    pub fn new(account: AccountId, link: Option<&Link>, requirement: Requirement) -> Self {
+        Self {
+            account_id: account,
+            status: status_of(link.is_some()),
+            link: link.map(|link| PolicyLinkView {
+                linked_at: link.linked_at,
+                email: link.email.clone(),
+            }),
+            requirement: RequirementView::from(requirement),
+            sign_in: SignInView {
+                provider: true,
+                other_methods: requirement.other_methods(link.is_some()),
+            },
+        }
+    }
+}
+
+/// A link, as a server sees it.
+#[derive(Clone, Debug, Serialize)]
+pub struct PolicyLinkView {
+    /// Since when.
+    #[serde(serialize_with = "rfc3339")]
+    pub linked_at: Timestamp,
+    /// The label, when the provider gave one; not masked.
+    pub email: Option<EmailAddress>,
+}
+
+/// How an account may sign in.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct SignInView {
+    /// Signing in by the provider is never refused; an account that is not linked is just not found by it.
+    pub provider: bool,
+    /// What all other methods are good for.
+    pub other_methods: OtherMethods,
 }
 
 /// What confirm answers while something waits to be confirmed.

@@ -6,7 +6,7 @@
 //!
 //! | pattern | keys | operation | method | functions | IAM actions |
 //! |---|---|---|---|---|---|
-//! | what is linked | `ACCOUNT#…` `LINK#…` | `GetItem`, strongly consistent | [`Table::read_account`] | status, confirm | `GetItem` |
+//! | what is linked | `ACCOUNT#…` `LINK#…` | `GetItem`, strongly consistent | [`Table::read_account`] | status, confirm, account-policy | `GetItem` |
 //! | take a flow up, once | `FLOW#…` `CLAIM` | `PutItem` if none, or our own | [`Table::claim`] | callback | `PutItem` |
 //! | link | `ACCOUNT#…` `LINK#…` · `IDENTITY#…` `OWNER` · `ACCOUNT#…` `EVENT#…` | `TransactWriteItems`: update · put · put | [`Table::commit`] | callback, confirm | `UpdateItem`, `PutItem` |
 //! | switch to another identity | the same · old `IDENTITY#…` `OWNER` | `GetItem`, then `TransactWriteItems`: update · put · put · delete | [`Table::switch`] | confirm | `GetItem`, `UpdateItem`, `PutItem`, `DeleteItem` |

@@ -246,7 +246,7 @@ fn installation() -> PathBuf {
 }
 
 /// An address nobody listens at; whoever asks uses it at once.
-fn free_address() -> SocketAddr {
+pub(crate) fn free_address() -> SocketAddr {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
     listener.local_addr().expect("a bound listener has an address")
 }

@@ -1,19 +1,46 @@
 //! The compiled functions behind `cargo lambda watch`, which plays API Gateway and Lambda's Runtime API to them.
 //!
-//! It differs from API Gateway in what the tests must know: a path without a route is never answered, the path is not
-//! percent-decoded, of several headers of one name only the first arrives, every form is base64, and the deadline it gives a
-//! call has long passed.
+//! It differs from API Gateway in what the tests must know: a path without a route is never answered and of several headers of one
+//! name only the first arrives, which [`Front`](crate::front::Front) makes good; the path is not percent-decoded, every form is
+//! base64, the deadline it gives a call has long passed.
 
 use std::{
     env, fs,
-    net::{Ipv4Addr, SocketAddr, TcpListener},
+    net::SocketAddr,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::Duration,
 };
 
-use account_linking::clock::Deadline;
+use account_linking::{clock::Deadline, config::Environment};
 use tokio::net::TcpStream;
+
+use crate::engines::free_address;
+
+/// The variables of a function, as far as a local one has them (contract section 8), and those that Lambda sets for it.
+const VARIABLES: [&str; 21] = [
+    "PUBLIC_ORIGIN",
+    "SETTINGS_URL",
+    "SIGN_IN_URL",
+    "SIGN_IN_COMPLETE_URL",
+    "ONBOARDING_URL",
+    "TABLE_NAME",
+    "PROVIDERS",
+    "FLOW_KEYS",
+    "SESSION_ISSUER",
+    "SESSION_AUDIENCE",
+    "SESSION_JWKS",
+    "SESSION_JWKS_URL",
+    "SESSION_COOKIE",
+    "CONFIRM_LINK",
+    "REAUTHENTICATE_AFTER_SECONDS",
+    "LINKING_REQUIRED_FROM",
+    "PROVIDER_TIMEOUT_MS",
+    "AWS_REGION",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_ENDPOINT_URL_DYNAMODB",
+];
 
 /// How long `cargo lambda watch` may take to listen.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -28,8 +55,8 @@ pub struct LambdaGateway {
 }
 
 impl LambdaGateway {
-    /// Starts every function that `cargo lambda build` has built, with `variables` and nothing of this process's environment.
-    pub async fn start(variables: &[(String, String)]) -> Self {
+    /// Starts every function that `cargo lambda build` has built, with the variables of `environment` and none of this process.
+    pub async fn start(environment: &Environment) -> Self {
         let address = free_address();
         let gateway = watched(&workspace().join(".tools/python/bin/cargo-lambda"))
             .args(["lambda", "watch", "--only-lambda-apis", "--disable-cors", "--quiet"])
@@ -54,7 +81,7 @@ impl LambdaGateway {
         let start = |(name, bootstrap): (String, PathBuf)| {
             watched(&bootstrap)
                 .env_clear()
-                .envs(variables.iter().cloned())
+                .envs(VARIABLES.iter().filter_map(|name| Some((name, environment.get(name)?))))
                 .env("AWS_LAMBDA_RUNTIME_API", format!("http://{address}/.rt/{name}"))
                 .env("AWS_LAMBDA_FUNCTION_NAME", name)
                 .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
@@ -82,7 +109,7 @@ fn bootstraps() -> Vec<(String, PathBuf)> {
         .map(|folder| {
             let name = folder.file_name().expect("a name").to_string_lossy().into_owned();
             let bootstrap = built.join(&name).join("bootstrap");
-            assert!(bootstrap.is_file(), "{name} is not built; does `make lambda` help?");
+            assert!(bootstrap.is_file(), "{name} is not built; does `make build` help?");
             (name, bootstrap)
         })
         .collect()
@@ -92,12 +119,6 @@ fn workspace() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()
         .expect("tests is a folder of the workspace")
-}
-
-/// An address nobody listens at; whoever asks uses it at once.
-fn free_address() -> SocketAddr {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-    listener.local_addr().expect("a bound listener has an address")
 }
 
 /// Runs `program`, to which the caller adds arguments and variables, until the shell's standard input closes: with its [`Child`], or

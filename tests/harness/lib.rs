@@ -12,6 +12,7 @@ pub mod browser;
 pub mod contents;
 pub mod database_proxy;
 pub mod engines;
+pub mod front;
 pub mod iam;
 pub mod lambda;
 pub mod magento;

@@ -1,6 +1,6 @@
 //! The whole system for one test: a database, a provider, and the local stack between them.
 
-use std::sync::Arc;
+use std::{env, sync::Arc};
 
 use account_linking::{
     clock::{Clock, MovableClock, Timestamp},
@@ -12,8 +12,10 @@ use crate::{
     browser::{Answer, Browser, Transcript},
     contents::Contents,
     database_proxy::DatabaseProxy,
-    engines::{Database, Engine},
+    engines::{Database, Engine, free_address},
+    front::{Front, OpenFront},
     iam::{ACCESS_KEY_ID, SECRET_ACCESS_KEY},
+    lambda::LambdaGateway,
     magento::{Magento, Person},
     oidc_provider::{OidcProvider, Variant},
 };
@@ -70,6 +72,14 @@ impl Setup {
         if let Some(provider) = &oidc_provider {
             environment.set("PROVIDERS", self.variant.providers(&provider.issuer).to_string());
         }
+        let front = if functions_are_compiled() {
+            let (front, local_stack) = (Front::bind().await, free_address());
+            environment.set("PUBLIC_ORIGIN", front.origin());
+            environment.set("PORT", local_stack.port().to_string());
+            Some((front, local_stack))
+        } else {
+            None
+        };
         for (name, value) in self.variables {
             environment.set(&name, value);
         }
@@ -78,6 +88,13 @@ impl Setup {
         if let Some(provider) = &oidc_provider {
             provider.register(self.variant.client(local.origin())).await;
         }
+        let compiled = match front {
+            Some((front, local_stack)) => {
+                let gateway = LambdaGateway::start(local.environment()).await;
+                Some((front.open(gateway.address, local_stack), gateway))
+            }
+            None => None,
+        };
         database_proxy.calls(); // those that looked for the table
         let (magento, transcript) = (self.magento, Transcript::default());
         Stack {
@@ -87,8 +104,18 @@ impl Setup {
             oidc_provider,
             local: Arc::new(local),
             transcript,
+            _compiled: compiled,
         }
     }
+}
+
+/// Whether the functions of this test run are those that `cargo lambda build` has built: `FUNCTIONS=compiled`.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "what a test run is about is the run's configuration"
+)]
+fn functions_are_compiled() -> bool {
+    env::var("FUNCTIONS").is_ok_and(|which| which == "compiled")
 }
 
 /// The running system. It ends with this value.
@@ -103,6 +130,7 @@ pub struct Stack {
     pub transcript: Transcript,
     oidc_provider: Option<OidcProvider>,
     local: Arc<local_stack::Stack>,
+    _compiled: Option<(OpenFront, LambdaGateway)>,
 }
 
 /// The stack's clock, which its browsers' cookies age by.

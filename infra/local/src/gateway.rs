@@ -120,7 +120,9 @@ pub static ROUTES: [Route; 10] = [
 ];
 
 impl Route {
-    fn matches(&self, method: &Method, path: &str) -> bool {
+    /// Whether a request with this method and path is this route's.
+    #[must_use]
+    pub fn matches(&self, method: &Method, path: &str) -> bool {
         let segment_matches = |(pattern, segment): (&str, &str)| {
             if pattern.starts_with('{') {
                 !segment.is_empty()

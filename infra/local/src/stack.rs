@@ -62,6 +62,7 @@ pub enum StartError {
 
 /// The system as it runs. Dropped, it stops; [`Stack::shutdown`] also waits for that.
 pub struct Stack {
+    environment: Environment,
     origin: String,
     provider: Option<Arc<Provider>>,
     dynamodb_endpoint: String,
@@ -171,6 +172,7 @@ impl Stack {
         database::provide_table(&environment).await?;
         let dynamodb_endpoint = value(&environment, "AWS_ENDPOINT_URL_DYNAMODB");
         Ok(Self {
+            environment,
             origin,
             provider,
             dynamodb_endpoint,
@@ -178,6 +180,12 @@ impl Stack {
             front,
             database,
         })
+    }
+
+    /// The variables as the functions got them.
+    #[must_use]
+    pub const fn environment(&self) -> &Environment {
+        &self.environment
     }
 
     /// Where people begin: `PUBLIC_ORIGIN`.

@@ -190,6 +190,13 @@ impl Site {
     }
 }
 
+/// The page that redeems tickets (`SIGN_IN_COMPLETE_URL`).
+pub fn read_sign_in_complete(reader: &mut Reader<'_>, site: Option<&Site>) -> Option<PageUrl> {
+    // While the site is unknown the page is held to the laxer rule, so that it is not blamed for another variable's mistake.
+    let locality = site.map_or(Locality::Local, |site| site.locality);
+    PageUrl::read(reader, "SIGN_IN_COMPLETE_URL", locality)
+}
+
 /// `scheme://host[:port]` in the form browsers put into `Origin`: lower case, no default port, nothing behind it.
 fn parse_origin(text: &str) -> Option<(String, Locality)> {
     let uri: Uri = text.parse().ok()?;
@@ -458,9 +465,11 @@ mod tests {
             ("FLOW_KEYS", "secret"),
             ("FLOW_KEYS_ARN", "arn"),
             ("PROVIDERS", "{}"),
+            ("SIGN_IN_COMPLETE_URL", "/sign-in/complete"),
         ]);
         let mut reader = Reader::new(&environment);
         let site = Site::read(&mut reader);
+        let _ = read_sign_in_complete(&mut reader, site.as_ref());
         let _ = FlowKeysSource::read(&mut reader, site.as_ref());
         let _ = ProviderDirectory::read(&mut reader);
         let _ = (ConfirmLink::read(&mut reader), read_reauthenticate_after(&mut reader));
@@ -477,6 +486,7 @@ mod tests {
                 "SETTINGS_URL",
                 "SIGN_IN_URL",
                 "ONBOARDING_URL",
+                "SIGN_IN_COMPLETE_URL",
                 "FLOW_KEYS",
                 "PROVIDERS",
                 "CONFIRM_LINK",

@@ -13,6 +13,7 @@ use crate::{
     clock::{NoRandomness, Randomness, Timestamp, random_bytes},
     identity::{AccountId, EmailAddress, Identity, Issuer, ProviderId, SessionId, Subject, VerifiedIdentity},
     link::{IdentityFingerprint, LinkAttempt},
+    ticket::Challenge,
 };
 
 /// How long a flow may take (contract section 9).
@@ -154,7 +155,7 @@ pub enum Purpose {
     /// Sign in with an identity that is linked already.
     SignIn {
         /// The SHA-256 of the login page's secret: the ticket is worth nothing without it.
-        challenge: [u8; 32],
+        challenge: Challenge,
     },
 }
 

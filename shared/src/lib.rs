@@ -22,3 +22,4 @@ pub mod session;
 #[cfg(feature = "table")]
 pub mod table;
 pub mod telemetry;
+pub mod ticket;

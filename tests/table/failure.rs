@@ -8,12 +8,15 @@ use account_linking::{
 };
 use harness::database_proxy::Fate;
 
-use crate::world::{World, account, at, attempt, deadline, flow_id, magento, on_both_engines, said, token};
+use crate::{
+    ticket::{VERIFIER, new_ticket},
+    world::{World, account, at, attempt, deadline, email, flow_id, identity, magento, on_both_engines, said, token},
+};
 
 on_both_engines![
     each_method_makes_the_calls_of_its_budget,
     calls_share_connections,
-    a_link_is_read_strongly_consistent,
+    a_link_and_an_owner_are_read_strongly_consistent,
     a_conflict_is_sent_again_with_the_same_token,
     a_conflict_that_lasts_is_told_and_nothing_is_written,
     a_single_write_that_meets_a_transaction_is_sent_again,
@@ -49,6 +52,14 @@ async fn act(world: &World, method: &str) -> String {
         "record_refusal" => said(&world.table.record_refusal(&mario, at(11), deadline()).await),
         "cancel" => said(&world.table.cancel(&mario, at(12), deadline()).await),
         "switch" => said(&world.switch(&attempt("alice", "luigi", at(10)), at(15)).await),
+        "read_owner" => said(&world.table.read_owner(&identity("maria"), deadline()).await.map(drop)),
+        "write_ticket" => said(&world.hand_out(&new_ticket("alice", "maria").0, at(10)).await),
+        "write_ticket, new label" => {
+            let mut new = new_ticket("alice", "maria").0;
+            new.changed_email = Some(email("new@example.com"));
+            said(&world.hand_out(&new, at(10)).await)
+        }
+        "redeem_ticket" => said(&world.redeem("no ticket", VERIFIER, at(10)).await),
         "unlink" => said(&world.unlink("alice", at(20)).await),
         "unlink again" => said(&world.unlink("alice", at(30)).await),
         other => panic!("no method {other}"),
@@ -65,6 +76,10 @@ async fn each_method_makes_the_calls_of_its_budget(world: World) {
         ("commit", "Ok(Linked)", &["TransactWriteItems"]),
         ("record_refusal", "Ok(())", &["PutItem"]),
         ("cancel", "Ok(())", &["PutItem"]),
+        ("read_owner", "Ok(())", &["GetItem"]),
+        ("write_ticket", "Ok(())", &["TransactWriteItems"]),
+        ("write_ticket, new label", "Ok(())", &["TransactWriteItems"]),
+        ("redeem_ticket", "Ok(None)", &["DeleteItem"]),
         ("switch", "Ok(Switched)", &["GetItem", "TransactWriteItems"]),
         ("unlink", "Ok(Ended)", &["GetItem", "TransactWriteItems"]),
         ("unlink again", "Ok(NothingLinked)", &["GetItem", "UpdateItem"]),
@@ -83,10 +98,13 @@ async fn calls_share_connections(world: World) {
     assert!(proxy.connections() < 20, "{}", proxy.connections());
 }
 
-async fn a_link_is_read_strongly_consistent(world: World) {
+async fn a_link_and_an_owner_are_read_strongly_consistent(world: World) {
     let (behind, proxy) = world.behind_proxy().await;
     behind.read("alice").await;
-    assert_eq!(proxy.calls()[0].request["ConsistentRead"], true);
+    behind.table.read_owner(&identity("maria"), deadline()).await.unwrap();
+    for call in proxy.calls() {
+        assert_eq!(call.request["ConsistentRead"], true);
+    }
 }
 
 async fn a_conflict_is_sent_again_with_the_same_token(world: World) {

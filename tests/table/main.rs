@@ -10,5 +10,6 @@ mod keys;
 mod provision;
 mod race;
 mod switch;
+mod ticket;
 mod unlink;
 mod world;

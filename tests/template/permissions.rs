@@ -49,15 +49,17 @@ fn each_function_may_do_at_the_table_what_its_access_patterns_need() {
 }
 
 #[test]
-fn start_link_cannot_reach_the_table() {
+fn who_starts_a_flow_cannot_reach_the_table() {
     let template = document::read("template.yaml");
-    let start_link = &document::functions(&template)["start-link"];
-    let actions = actions(&template, start_link, |_| true);
-    assert!(
-        !actions.iter().any(|action| action.starts_with("dynamodb:")),
-        "{actions:?}"
-    );
-    assert!(!start_link.variables().any(|name| name == "TABLE_NAME"));
+    for name in ["start-link", "sign-in"] {
+        let function = &document::functions(&template)[name];
+        let actions = actions(&template, function, |_| true);
+        assert!(
+            !actions.iter().any(|action| action.starts_with("dynamodb:")),
+            "{name}: {actions:?}"
+        );
+        assert!(!function.variables().any(|name| name == "TABLE_NAME"), "{name}");
+    }
 }
 
 #[test]

@@ -1,23 +1,25 @@
-//! Takes the provider's answer: claims the flow, redeems the code, verifies the identity, commits the link.
+//! Takes the provider's answer: claims the flow, redeems the code, verifies the identity; then commits the link or hands out a ticket.
 //!
 //! `GET /sso/{provider}/callback`, contract section 2. The order of the steps is the contract's: whoever lacks the cookie or the
-//! session stops before the claim and cannot burn a flow; the code is redeemed only behind the claim, so at most once.
+//! session stops before the claim and cannot burn a flow; the code is redeemed only behind the claim, so at most once. What a flow ends in is
+//! its purpose's: [`link`] or [`sign_in`].
+
+mod link;
+mod sign_in;
 
 use std::sync::Arc;
 
 use account_linking::{
     clock::{Clock, NoRandomness, Randomness, Timestamp},
-    config::{ConfigError, ConfirmLink, Environment, Reader, Site},
-    flow::{Flow, PendingLink, Purpose, ReturnTarget, SessionBinding},
+    config::{ConfigError, ConfirmLink, Environment, PageUrl, Reader, Site, read_sign_in_complete},
+    flow::{Flow, Purpose},
     flow_keys::{FlowKeyRing, FlowKeysUnavailable, OpenSealedError},
     http::{
-        answer,
         cookies::{self, Cookies, RepeatedCookie},
-        exchange::{Answer, Audience, Exchange},
+        exchange::{Answer, Audience, Destination, Exchange},
         problem::{ErrorCode, Refusal},
         request::{MalformedRequest, Request},
     },
-    identity::VerifiedIdentity,
     provider::{
         Provider, Providers,
         authorization_response::{AuthorizationResponse, MalformedResponse, ResponseRefused},
@@ -25,8 +27,9 @@ use account_linking::{
         token_exchange::TokenExchangeError,
     },
     seal::{Kind, SealError},
-    session::{Session, SessionError, Sessions},
-    table::{AttemptId, ClaimError, CommitError, CommitToken, Table},
+    session::{SessionError, Sessions},
+    table::{AttemptId, ClaimError, CommitError, Table, TableError},
+    ticket::Challenge,
 };
 use http::{Method, Response};
 
@@ -37,12 +40,13 @@ pub struct App {
     providers: Providers,
     flow_keys: FlowKeyRing,
     confirm_link: ConfirmLink,
+    sign_in_complete: PageUrl,
     table: Table,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Randomness>,
 }
 
-/// Why no link came of it.
+/// Why nothing came of it.
 #[derive(Debug, thiserror::Error)]
 pub enum CallbackError {
     /// The request is none a person's browser sends.
@@ -87,6 +91,15 @@ pub enum CallbackError {
     /// The link did not come to be.
     #[error("committing the link")]
     Commit(#[from] CommitError),
+    /// The owner of the identity could not be read.
+    #[error("looking up whom the identity belongs to")]
+    Owner(#[source] TableError),
+    /// The identity belongs to no account, or to another one a moment later.
+    #[error("the identity is linked to no account")]
+    NotLinked,
+    /// The ticket was not written.
+    #[error("handing out the ticket")]
+    Ticket(#[source] TableError),
     /// The pending link could not be sealed.
     #[error("sealing the pending link")]
     Seal(#[from] SealError),
@@ -107,11 +120,12 @@ impl Refusal for CallbackError {
             Self::FlowUnreadable(error) => error.code_for(ErrorCode::FlowUnknown),
             Self::Session(error) => error.code(),
             Self::SessionChanged => ErrorCode::SessionChanged,
-            Self::Claim(ClaimError::Table(error)) => error.code(),
+            Self::Claim(ClaimError::Table(error)) | Self::Owner(error) | Self::Ticket(error) => error.code(),
             Self::Response(error) => error.code(),
             Self::TokenExchange(error) => error.code(),
             Self::IdToken(error) => error.code(),
             Self::Commit(error) => error.code_for(ErrorCode::FlowUnknown),
+            Self::NotLinked => ErrorCode::NotLinked,
             Self::FlowKeys(_) => ErrorCode::TemporarilyUnavailable,
             Self::Seal(_) | Self::Randomness(_) => ErrorCode::InternalError,
         }
@@ -135,6 +149,7 @@ impl App {
         let providers = Providers::read(&mut reader, site.as_ref());
         let flow_keys = FlowKeyRing::read(&mut reader, site.as_ref());
         let confirm_link = ConfirmLink::read(&mut reader);
+        let sign_in_complete = read_sign_in_complete(&mut reader, site.as_ref());
         let table = Table::read(&mut reader);
         let app = (|| {
             Some(Self {
@@ -143,6 +158,7 @@ impl App {
                 providers: providers?,
                 flow_keys: flow_keys?,
                 confirm_link: confirm_link?,
+                sign_in_complete: sign_in_complete?,
                 table: table?,
                 clock,
                 random,
@@ -161,30 +177,6 @@ impl App {
             self.sessions.warm_up(now),
             self.providers.warm_up_responses(now)
         );
-    }
-}
-
-/// What a link flow was started for.
-struct LinkPurpose {
-    session: SessionBinding,
-    replace: bool,
-    return_to: ReturnTarget,
-}
-
-impl LinkPurpose {
-    fn of(purpose: &Purpose) -> Result<Self, CallbackError> {
-        match *purpose {
-            Purpose::Link {
-                session,
-                replace,
-                return_to,
-            } => Ok(Self {
-                session,
-                replace,
-                return_to,
-            }),
-            Purpose::SignIn { .. } => Err(CallbackError::FlowUnfit("another purpose")),
-        }
     }
 }
 
@@ -209,15 +201,11 @@ async fn handle(app: &App, exchange: &mut Exchange<'_>) -> Result<Answer, Callba
     let cookies = Cookies::parse(&request.headers, app.sessions.cookie_name())?;
     let (cookie, flow) = take_up(app, &cookies, provider, &response, request, now).await?;
     exchange.flow = Some(flow.id);
-    let link = LinkPurpose::of(&flow.purpose)?;
-    exchange.target = link.return_to;
-    let session = app
-        .sessions
-        .verify(&cookies, &request.headers, now, request.deadline)
-        .await?;
-    if session.binding() != link.session {
-        return Err(CallbackError::SessionChanged);
-    }
+    exchange.destination = match flow.purpose {
+        Purpose::Link { return_to, .. } => Destination::Page(return_to),
+        Purpose::SignIn { .. } => Destination::SignIn,
+    };
+    let continued = Continued::of(app, &flow, &cookies, request, now).await?;
 
     app.table
         .claim(flow.id, AttemptId::generate(&*app.random)?, now, request.deadline)
@@ -233,19 +221,50 @@ async fn handle(app: &App, exchange: &mut Exchange<'_>) -> Result<Answer, Callba
         .verify(&id_token, &flow.nonce, app.clock.now(), request.deadline)
         .await?;
 
-    if app.must_ask(&link, &session, &verified) {
-        return ask(app, exchange, &flow, &link, session, verified).await;
+    match continued {
+        Continued::Link(started) => link::finish(app, exchange, &flow, started, verified).await,
+        Continued::SignIn(challenge) => sign_in::finish(app, request, &flow, challenge, verified).await,
     }
-    let attempt = flow.attempt(session.account, link.session, verified);
-    let (token, now) = (CommitToken::generate(&*app.random)?, app.clock.now());
-    let committed = app.table.commit(&attempt, token, now, request.deadline).await;
-    if matches!(committed, Err(CommitError::IdentityInUse)) {
-        // For the account's history. Whether it is written or not, the answer is the same.
-        let _ = app.table.record_refusal(&attempt, now, request.deadline).await;
+}
+
+/// A flow that goes on, and what its purpose needs at its end. A link flow ends as a link and a sign-in flow as a ticket, never the other way
+/// round: the purpose is sealed into the flow.
+enum Continued {
+    Link(link::StartedBy),
+    SignIn(Challenge),
+}
+
+impl Continued {
+    /// A link flow goes on in the session that started it only; a sign-in flow needs none.
+    async fn of(
+        app: &App,
+        flow: &Flow,
+        cookies: &Cookies<'_>,
+        request: &Request,
+        now: Timestamp,
+    ) -> Result<Self, CallbackError> {
+        match flow.purpose {
+            Purpose::Link {
+                session: binding,
+                replace,
+                return_to,
+            } => {
+                let session = app
+                    .sessions
+                    .verify(cookies, &request.headers, now, request.deadline)
+                    .await?;
+                if session.binding() != binding {
+                    return Err(CallbackError::SessionChanged);
+                }
+                Ok(Self::Link(link::StartedBy {
+                    session,
+                    replace,
+                    return_to,
+                }))
+            }
+            Purpose::SignIn { challenge } => Ok(Self::SignIn(challenge)),
+        }
     }
-    committed?;
-    let location = answer::back_to(&app.site, link.return_to, "linked", provider.id().as_str());
-    Ok(Answer::new("linked", answer::see_other(&location)))
 }
 
 /// The flow that this browser keeps for this response, and the name of its cookie.
@@ -273,39 +292,4 @@ async fn take_up(
         return Err(CallbackError::FlowUnfit("its time is over"));
     }
     Ok((name, flow))
-}
-
-impl App {
-    /// Whether the user must confirm before `verified` is linked (contract section 2).
-    fn must_ask(&self, link: &LinkPurpose, session: &Session, verified: &VerifiedIdentity) -> bool {
-        let asks = match self.confirm_link {
-            ConfirmLink::Always => true,
-            ConfirmLink::Never => false,
-            ConfirmLink::WhenEmailDiffers => match (&session.email, &verified.email) {
-                (Some(ours), Some(theirs)) => !(verified.email_verified && ours.is_same_mailbox(theirs)),
-                _ => true,
-            },
-        };
-        link.replace || asks
-    }
-}
-
-/// Parks the verified identity in the browser and sends the user to decide. Nothing is written.
-async fn ask(
-    app: &App,
-    exchange: &mut Exchange<'_>,
-    flow: &Flow,
-    link: &LinkPurpose,
-    session: Session,
-    verified: VerifiedIdentity,
-) -> Result<Answer, CallbackError> {
-    let now = app.clock.now();
-    let email_verified = verified.email_verified;
-    let attempt = flow.attempt(session.account, link.session, verified);
-    let pending = PendingLink::park(attempt, email_verified, link.replace, link.return_to, now, &*app.random)?;
-    let keys = app.flow_keys.current(now, exchange.request.deadline).await?;
-    let sealed = keys.seal(Kind::PendingLink, cookies::PENDING_LINK, &pending, &*app.random)?;
-    exchange.set_cookies.push(cookies::keep(cookies::PENDING_LINK, &sealed));
-    let location = answer::back_to(&app.site, link.return_to, "confirm", flow.provider.as_str());
-    Ok(Answer::new("confirm", answer::see_other(&location)))
 }

@@ -12,7 +12,7 @@ use account_linking::{
     http::{
         answer,
         cookies::{self, Cookies, RepeatedCookie},
-        exchange::{Answer, Audience, Exchange},
+        exchange::{Answer, Audience, Destination, Exchange},
         page,
         problem::{ErrorCode, Refusal},
         request::{MalformedRequest, Parameters, Request},
@@ -178,7 +178,7 @@ async fn handle(app: &App, exchange: &mut Exchange<'_>) -> Result<Answer, Confir
         .await?;
     let (pending, identity) = take_up(app, &cookies, provider, &session, request, now).await?;
     exchange.flow = Some(pending.flow_id);
-    exchange.target = pending.return_to;
+    exchange.destination = Destination::Page(pending.return_to);
 
     if request.method == Method::POST {
         decide(app, exchange, provider, session, pending, identity).await
@@ -263,7 +263,7 @@ async fn decide(
     if form.one("confirmation")? != Some(&pending.confirmation()) {
         return Err(ConfirmError::PendingUnfit("another confirmation than was shown"));
     }
-    let replace = pending.replace;
+    let (replace, return_to) = (pending.replace, pending.return_to);
     let attempt = pending.attempt(identity, session.account);
     let decided = match decision {
         Decision::Cancel => decline(app, &attempt, request).await,
@@ -279,7 +279,7 @@ async fn decide(
         Committed::Switched => "switched",
     };
     // The page hears `linked` either way; the log tells the two apart.
-    let location = answer::back_to(&app.site, exchange.target, "linked", provider.id.as_str());
+    let location = answer::back_to(&app.site, return_to, "linked", provider.id.as_str());
     Ok(Answer::new(outcome, answer::see_other(&location)))
 }
 

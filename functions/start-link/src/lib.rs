@@ -7,12 +7,13 @@ use std::{sync::Arc, time::Duration};
 use account_linking::{
     clock::{Clock, NoRandomness, Randomness, Timestamp},
     config::{ConfigError, Environment, Reader, Site, read_reauthenticate_after},
-    flow::{FLOWS_PER_BROWSER, Flow, Purpose, ReturnTarget},
+    flow::{Flow, Purpose, ReturnTarget},
     flow_keys::{FlowKeyRing, FlowKeysUnavailable},
     http::{
         answer,
-        cookies::{self, Cookies, RepeatedCookie},
-        exchange::{Answer, Audience, Exchange},
+        cookies::{Cookies, RepeatedCookie},
+        exchange::{Answer, Audience, Destination, Exchange},
+        kept_flows,
         problem::{ErrorCode, Refusal},
         request::{MalformedRequest, Parameters, Request},
         same_origin::{self, CrossOrigin},
@@ -21,7 +22,7 @@ use account_linking::{
         Providers,
         authorization_request::{AccountChoice, AuthorizationRequestError, Intent, UiLocale, UserChoice},
     },
-    seal::{FlowKeys, Kind, OpenError, SealError},
+    seal::SealError,
     session::{Session, SessionError, Sessions},
 };
 use http::{Method, Response};
@@ -188,7 +189,7 @@ async fn handle(app: &App, exchange: &mut Exchange<'_>) -> Result<Answer, StartL
     exchange.provider = Some(provider.id().clone());
     same_origin::check(&request.headers, &app.site.origin)?;
     let form = StartLinkForm::parse(&request.form()?, &app.site)?;
-    exchange.target = form.return_to;
+    exchange.destination = Destination::Page(form.return_to);
 
     let cookies = Cookies::parse(&request.headers, app.sessions.cookie_name())?;
     let session = app
@@ -209,13 +210,7 @@ async fn handle(app: &App, exchange: &mut Exchange<'_>) -> Result<Answer, StartL
         .await?;
 
     let keys = app.flow_keys.current(now, request.deadline).await?;
-    let name = cookies::flow_name(&flow.state);
-    let sealed = keys.seal(Kind::Flow, &name, &flow, &*app.random)?;
-    exchange.set_cookies = flows_to_drop(&keys, &cookies, now)
-        .iter()
-        .map(|name| cookies::clear(name))
-        .collect();
-    exchange.set_cookies.push(cookies::keep(&name, &sealed));
+    exchange.set_cookies = kept_flows::keep(&keys, &cookies, &flow, now, &*app.random)?;
     Ok(Answer::new("started", answer::see_other(&location)))
 }
 
@@ -232,23 +227,4 @@ fn require_fit_for_linking(
         return Err(StartLinkError::SignInTooOld);
     }
     Ok(())
-}
-
-/// The flow cookies that must go for a new one to come: what cannot be taken up any more, then the oldest, until one less is left than a
-/// browser may keep.
-fn flows_to_drop<'a>(keys: &FlowKeys, cookies: &Cookies<'a>, now: Timestamp) -> Vec<&'a str> {
-    let mut live: Vec<(Timestamp, &str)> = Vec::new();
-    let mut dropped: Vec<&str> = Vec::new();
-    for &(name, sealed) in cookies.flows() {
-        match keys.open::<Flow>(Kind::Flow, name, sealed) {
-            Ok(flow) if flow.is_live(now) => live.push((flow.started_at, name)),
-            // Sealed with a key newer than ours, in another environment: usable there, its age unknown here.
-            Err(OpenError::UnknownKey) => live.push((Timestamp::from_unix_ms(i64::MIN), name)),
-            Ok(_) | Err(OpenError::NotAuthentic) => dropped.push(name),
-        }
-    }
-    live.sort_unstable();
-    let surplus = (live.len() + 1).saturating_sub(FLOWS_PER_BROWSER);
-    dropped.extend(live.drain(..surplus).map(|(_, name)| name));
-    dropped
 }

@@ -8,6 +8,7 @@ use std::{sync::Arc, time::Duration};
 use account_linking::{
     clock::{Clock, NoRandomness, Randomness},
     config::{ConfigError, Environment, ProviderDirectory, Reader, Site, read_reauthenticate_after},
+    flow::ReturnTarget,
     http::{
         answer,
         cookies::{Cookies, RepeatedCookie},
@@ -144,7 +145,7 @@ async fn handle(app: &App, exchange: &mut Exchange<'_>) -> Result<Answer, Unlink
     } else {
         answer::see_other(&answer::back_to(
             &app.site,
-            exchange.target,
+            ReturnTarget::Settings,
             "unlinked",
             provider.id.as_str(),
         ))

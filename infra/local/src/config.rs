@@ -99,6 +99,7 @@ pub(crate) fn complete(environment: &mut Environment, port: u16, random: &dyn Ra
     for (name, path) in [
         ("SETTINGS_URL", "/user"),
         ("SIGN_IN_URL", "/sign-in"),
+        ("SIGN_IN_COMPLETE_URL", "/sign-in/complete"),
         ("ONBOARDING_URL", "/onboarding"),
     ] {
         default(environment, name, || format!("{origin}{path}"));

@@ -46,7 +46,7 @@ pub enum Caller {
 type Answer<'a> = Pin<Box<dyn Future<Output = Response<String>> + Send + 'a>>;
 
 /// Every route there is.
-pub static ROUTES: [Route; 10] = [
+pub static ROUTES: [Route; 11] = [
     Route {
         method: Method::POST,
         path: "/sso/{provider}/start-link",
@@ -116,6 +116,13 @@ pub static ROUTES: [Route; 10] = [
         caller: Caller::Iam,
         function: "account-policy",
         respond: |functions, request| Box::pin(account_policy::respond(&functions.account_policy, request)),
+    },
+    Route {
+        method: Method::GET,
+        path: "/sso/{provider}/sign-in",
+        caller: Caller::Browser,
+        function: "sign-in",
+        respond: |functions, request| Box::pin(sign_in::respond(&functions.sign_in, request)),
     },
 ];
 

@@ -81,6 +81,12 @@ pub fn back_to(site: &Site, target: ReturnTarget, outcome: &str, provider: &str)
     site.page(target).with(&[("sso", outcome), ("provider", provider)])
 }
 
+/// Where a sign-in flow ends that signs nobody in: the sign-in page, told why.
+#[must_use]
+pub fn back_to_sign_in(site: &Site, outcome: &str, provider: &str) -> String {
+    site.sign_in.with(&[("sso", outcome), ("provider", provider)])
+}
+
 /// The sign-in page, which leads back to `target`.
 #[must_use]
 pub fn sign_in_and_return(site: &Site, target: ReturnTarget) -> String {

@@ -36,6 +36,15 @@ impl<'a> Cookies<'a> {
     ///
     /// A value that is not ASCII counts as empty: it is no value of ours.
     pub fn parse(headers: &'a HeaderMap, session_name: &str) -> Result<Self, RepeatedCookie> {
+        Self::pick(headers, Some(session_name))
+    }
+
+    /// Picks our cookies and leaves the session's alone, for who needs no session.
+    pub fn without_session(headers: &'a HeaderMap) -> Result<Self, RepeatedCookie> {
+        Self::pick(headers, None)
+    }
+
+    fn pick(headers: &'a HeaderMap, session_name: Option<&str>) -> Result<Self, RepeatedCookie> {
         let mut cookies = Self::default();
         let pairs = headers
             .get_all(COOKIE)
@@ -50,7 +59,7 @@ impl<'a> Cookies<'a> {
                 continue;
             };
             let value = std::str::from_utf8(&pair[equals + 1..]).unwrap_or_default();
-            if name == session_name {
+            if Some(name) == session_name {
                 place(&mut cookies.session, value)?;
             } else if name == PENDING_LINK {
                 place(&mut cookies.pending_link, value)?;
@@ -190,6 +199,8 @@ mod tests {
             }
         }
         assert!(Cookies::parse(&headers(&[b"theme=a; theme=b"]), SESSION).is_ok());
+        let two_sessions = headers(&[b"__Host-accounts-session=a; __Host-accounts-session=b"]);
+        assert!(Cookies::without_session(&two_sessions).is_ok());
     }
 
     #[test]

@@ -53,6 +53,15 @@ impl Answer {
     }
 }
 
+/// Where the browser of a navigation ends up when the request is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Destination {
+    /// The page the user wanted to come back to; by way of the sign-in page when nobody is signed in.
+    Page(ReturnTarget),
+    /// The sign-in page itself: there is no session yet, and the page says what went wrong.
+    SignIn,
+}
+
 /// One request on its way to its answer.
 #[derive(Debug)]
 pub struct Exchange<'a> {
@@ -62,8 +71,8 @@ pub struct Exchange<'a> {
     pub audience: Audience,
     /// The provider, once the path was found to name one.
     pub provider: Option<ProviderId>,
-    /// Where the user wanted to be in the end.
-    pub target: ReturnTarget,
+    /// Where a refusal leads.
+    pub destination: Destination,
     /// The flow, once one was opened.
     pub flow: Option<FlowId>,
     /// The `Set-Cookie`s that the answer carries, whatever it will be.
@@ -89,7 +98,7 @@ impl<'a> Exchange<'a> {
             request,
             audience,
             provider: None,
-            target: ReturnTarget::Settings,
+            destination: Destination::Page(ReturnTarget::Settings),
             flow: None,
             set_cookies: Vec::new(),
             reload_may_help: false,
@@ -141,21 +150,21 @@ impl<'a> Exchange<'a> {
     /// The answer to a request that is refused with `code` (contract section 5).
     fn refusal(&self, code: ErrorCode) -> Response<String> {
         let failure_of_ours = matches!(code, ErrorCode::TemporarilyUnavailable | ErrorCode::InternalError);
-        match (self.audience, code) {
-            (Audience::Client, code) => answer::problem(self.site, self.request, code),
-            (Audience::Navigation, code) if code.has_own_page() || (failure_of_ours && self.reload_may_help) => {
-                answer::error_page(self.site, self.request, code)
-            }
-            (Audience::Navigation, ErrorCode::SessionRequired) => {
-                answer::see_other(&answer::sign_in_and_return(self.site, self.target))
-            }
-            (Audience::Navigation, ErrorCode::ReauthenticationRequired) => {
-                answer::see_other(&answer::reauthenticate(self.site, self.target))
-            }
-            (Audience::Navigation, code) => {
-                let provider = self.provider.as_ref().map_or("", ProviderId::as_str);
-                answer::see_other(&answer::back_to(self.site, self.target, code.as_str(), provider))
-            }
+        if self.audience == Audience::Client {
+            return answer::problem(self.site, self.request, code);
         }
+        if code.has_own_page() || (failure_of_ours && self.reload_may_help) {
+            return answer::error_page(self.site, self.request, code);
+        }
+        let provider = self.provider.as_ref().map_or("", ProviderId::as_str);
+        let location = match (self.destination, code) {
+            (Destination::SignIn, code) => answer::back_to_sign_in(self.site, code.as_str(), provider),
+            (Destination::Page(target), ErrorCode::SessionRequired) => answer::sign_in_and_return(self.site, target),
+            (Destination::Page(target), ErrorCode::ReauthenticationRequired) => {
+                answer::reauthenticate(self.site, target)
+            }
+            (Destination::Page(target), code) => answer::back_to(self.site, target, code.as_str(), provider),
+        };
+        answer::see_other(&location)
     }
 }

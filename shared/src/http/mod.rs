@@ -4,6 +4,7 @@ pub mod answer;
 pub mod cookies;
 pub mod exchange;
 mod html;
+pub mod kept_flows;
 pub mod page;
 pub mod problem;
 pub mod request;

@@ -11,6 +11,7 @@ use crate::{
         test_keys::{p256, set_text},
     },
     outbound::scripted_server::{Answer, ScriptedServer},
+    ticket::Challenge,
 };
 
 const NOW: Timestamp = Timestamp::from_unix_seconds(1_585_699_200);
@@ -21,7 +22,9 @@ fn plenty() -> Deadline {
 }
 
 fn flow() -> Flow {
-    let purpose = Purpose::SignIn { challenge: [0; 32] };
+    let purpose = Purpose::SignIn {
+        challenge: Challenge::of("verifier"),
+    };
     Flow::start(
         ProviderId::parse("magento").unwrap(),
         purpose,

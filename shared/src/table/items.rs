@@ -3,15 +3,16 @@
 //! Instants are numbers of milliseconds, but for the TTL attribute, which DynamoDB wants in seconds. An e-mail address is a label in
 //! links and owners and is in nothing else.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use super::error::TableError;
+use super::{error::TableError, keys::Key, owner::Owner, ticket::NewTicket};
 use crate::{
     clock::Timestamp,
-    identity::{AccountId, EmailAddress, Identity, Issuer, Subject},
+    identity::{AccountId, EmailAddress, Identity, Issuer, ProviderId, Subject},
     link::{AccountRecord, Exemption, Link},
+    ticket::SignIn,
 };
 
 /// An item as the SDK has it.
@@ -19,14 +20,22 @@ pub(super) type Item = HashMap<String, AttributeValue>;
 
 /// Attribute names; expressions write the same ones out, so that they can be read.
 pub(super) mod attribute {
-    /// Of an owner: whom the identity belongs to.
+    /// Of an owner and a ticket: whom the identity belongs to.
     pub(in super::super) const ACCOUNT_ID: &str = "account_id";
+    /// Of a ticket: the `acr` claim.
+    pub(in super::super) const ACR: &str = "acr";
+    /// Of a ticket: the `amr` claim.
+    pub(in super::super) const AMR: &str = "amr";
     /// Of a claim: the attempt that wrote it.
     pub(in super::super) const ATTEMPT: &str = "attempt";
     /// Of an event: when it happened.
     pub(in super::super) const AT: &str = "at";
+    /// Of a ticket: the `auth_time` claim.
+    pub(in super::super) const AUTH_TIME: &str = "auth_time";
     /// Of an event and an exemption: the IAM caller.
     pub(in super::super) const BY: &str = "by";
+    /// Of a ticket: the hash of the secret that redeems it.
+    pub(in super::super) const CHALLENGE: &str = "challenge";
     /// Of a link and an owner: the e-mail label.
     pub(in super::super) const EMAIL: &str = "email";
     /// Of a link: the exemption, as a map.
@@ -37,22 +46,26 @@ pub(super) mod attribute {
     pub(in super::super) const FLOWS_VALID_AFTER: &str = "flows_valid_after";
     /// Of an event: the identity's fingerprint.
     pub(in super::super) const IDENTITY: &str = "identity";
-    /// Of a link: the issuer of the identity.
+    /// Of a link and a ticket: the issuer of the identity.
     pub(in super::super) const ISSUER: &str = "issuer";
     /// Of an event: what happened.
     pub(in super::super) const KIND: &str = "kind";
     /// Of a link: since when.
     pub(in super::super) const LINKED_AT: &str = "linked_at";
-    /// Of an event: at which provider.
+    /// Of an event and a ticket: at which provider.
     pub(in super::super) const PROVIDER: &str = "provider";
+    /// Of a ticket: the `sid` claim.
+    pub(in super::super) const PROVIDER_SESSION: &str = "provider_session";
     /// Of an exemption: why.
     pub(in super::super) const REASON: &str = "reason";
     /// Of an event: the account's session, hashed.
     pub(in super::super) const SESSION: &str = "session";
-    /// Of a link: the subject of the identity.
+    /// Of a link and a ticket: the subject of the identity.
     pub(in super::super) const SUBJECT: &str = "subject";
     /// Of an exemption, and of the event of one: when it ends by itself.
     pub(in super::super) const UNTIL: &str = "until";
+    /// Of a ticket: until when it can be redeemed.
+    pub(in super::super) const VALID_UNTIL: &str = "valid_until";
 }
 
 /// A string attribute.
@@ -75,12 +88,8 @@ pub(super) fn account_record(item: &Item) -> Result<AccountRecord, TableError> {
     let item = Reader { item, kind: "a link" };
     let link = match item.optional_text(attribute::ISSUER)? {
         None => None,
-        Some(issuer) => Some(Link {
-            identity: Identity {
-                issuer: Issuer::parse(issuer).map_err(|_| item.corrupt(attribute::ISSUER))?,
-                subject: Subject::parse(item.text(attribute::SUBJECT)?)
-                    .map_err(|_| item.corrupt(attribute::SUBJECT))?,
-            },
+        Some(_) => Some(Link {
+            identity: item.identity()?,
             email: item.email()?,
             linked_at: item.instant(attribute::LINKED_AT)?,
         }),
@@ -133,6 +142,66 @@ pub(super) fn owner(key: Item, account: &AccountId, email: Option<&EmailAddress>
     item
 }
 
+/// Reads an owner item.
+pub(super) fn read_owner(item: &Item) -> Result<Owner, TableError> {
+    let item = Reader { item, kind: "an owner" };
+    Ok(Owner {
+        account: item.account()?,
+        email: item.email()?,
+    })
+}
+
+/// Writes a ticket that can be redeemed until `valid_until`.
+pub(super) fn ticket(ticket: &NewTicket, valid_until: Timestamp) -> Item {
+    let SignIn {
+        account,
+        provider,
+        identity,
+        provider_session,
+        auth_time,
+        acr,
+        amr,
+    } = &ticket.sign_in;
+    let mut item = Key::ticket(ticket.hash).into_attributes();
+    let mut put = |name: &str, value| item.insert(name.to_owned(), value);
+    put(attribute::CHALLENGE, text(&ticket.challenge));
+    put(attribute::VALID_UNTIL, milliseconds(valid_until));
+    // The next full second, so that nothing is swept that can be redeemed.
+    put(attribute::EXPIRES_AT, seconds(valid_until.plus(Duration::from_secs(1))));
+    put(attribute::ACCOUNT_ID, text(account));
+    put(attribute::PROVIDER, text(provider));
+    put(attribute::ISSUER, text(&identity.issuer));
+    put(attribute::SUBJECT, text(&identity.subject));
+    if let Some(session) = provider_session {
+        put(attribute::PROVIDER_SESSION, text(session));
+    }
+    if let Some(instant) = auth_time {
+        put(attribute::AUTH_TIME, milliseconds(*instant));
+    }
+    if let Some(acr) = acr {
+        put(attribute::ACR, text(acr));
+    }
+    if !amr.is_empty() {
+        put(attribute::AMR, AttributeValue::L(amr.iter().map(text).collect()));
+    }
+    item
+}
+
+/// Reads what a ticket stands for.
+pub(super) fn sign_in(item: &Item) -> Result<SignIn, TableError> {
+    let item = Reader { item, kind: "a ticket" };
+    let optional = |name| Ok(item.optional_text(name)?.map(str::to_owned));
+    Ok(SignIn {
+        account: item.account()?,
+        provider: ProviderId::parse(item.text(attribute::PROVIDER)?).map_err(|_| item.corrupt(attribute::PROVIDER))?,
+        identity: item.identity()?,
+        provider_session: optional(attribute::PROVIDER_SESSION)?,
+        auth_time: item.optional_instant(attribute::AUTH_TIME)?,
+        acr: optional(attribute::ACR)?,
+        amr: item.texts(attribute::AMR)?,
+    })
+}
+
 /// Takes attributes out of an item, by the name and the type we wrote them with.
 struct Reader<'a> {
     item: &'a Item,
@@ -172,6 +241,29 @@ impl<'a> Reader<'a> {
 
     fn instant(&self, name: &'static str) -> Result<Timestamp, TableError> {
         self.optional_instant(name)?.ok_or_else(|| self.corrupt(name))
+    }
+
+    /// A list of texts; an empty one when there is none.
+    fn texts(&self, name: &'static str) -> Result<Vec<String>, TableError> {
+        match self.item.get(name) {
+            None => Ok(Vec::new()),
+            Some(AttributeValue::L(values)) => {
+                let texts = values.iter().map(|value| value.as_s().cloned());
+                texts.collect::<Result<_, _>>().map_err(|_| self.corrupt(name))
+            }
+            Some(_) => Err(self.corrupt(name)),
+        }
+    }
+
+    fn account(&self) -> Result<AccountId, TableError> {
+        AccountId::parse(self.text(attribute::ACCOUNT_ID)?).map_err(|_| self.corrupt(attribute::ACCOUNT_ID))
+    }
+
+    fn identity(&self) -> Result<Identity, TableError> {
+        Ok(Identity {
+            issuer: Issuer::parse(self.text(attribute::ISSUER)?).map_err(|_| self.corrupt(attribute::ISSUER))?,
+            subject: Subject::parse(self.text(attribute::SUBJECT)?).map_err(|_| self.corrupt(attribute::SUBJECT))?,
+        })
     }
 
     /// A label that is no address any more counts as absent: nothing depends on it.

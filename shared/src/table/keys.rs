@@ -10,6 +10,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use crate::{
     flow::FlowId,
     identity::{AccountId, Identity, ProviderId},
+    ticket::TicketHash,
 };
 
 /// The partition key's attribute.
@@ -54,6 +55,14 @@ impl Key {
         Self {
             pk: account_partition(account),
             sk: format!("EVENT#{id}"),
+        }
+    }
+
+    /// What `ticket` stands for.
+    pub(super) fn ticket(ticket: TicketHash) -> Self {
+        Self {
+            pk: format!("TICKET#{ticket}"),
+            sk: "TICKET".to_owned(),
         }
     }
 

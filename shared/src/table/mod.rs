@@ -14,6 +14,10 @@
 //! | decline to confirm | `ACCOUNT#…` `EVENT#…` | `PutItem` if none | [`Table::cancel`] | confirm | `PutItem` |
 //! | unlink | `ACCOUNT#…` `LINK#…` · `IDENTITY#…` `OWNER` · `ACCOUNT#…` `EVENT#…` | `GetItem`, then `TransactWriteItems`: update · delete · put; when not linked `UpdateItem` | [`Table::unlink`] | unlink, account-policy | `GetItem`, `UpdateItem`, `DeleteItem`, `PutItem` |
 //! | exempt from the requirement | `ACCOUNT#…` `LINK#…` · `ACCOUNT#…` `EVENT#…` | `TransactWriteItems`: update · put | [`Table::exempt`], [`Table::end_exemption`] | account-policy | `UpdateItem`, `PutItem` |
+//! | whom an identity belongs to | `IDENTITY#…` `OWNER` | `GetItem`, strongly consistent | [`Table::read_owner`] | callback | `GetItem` |
+//! | hand out a ticket | `IDENTITY#…` `OWNER` · `TICKET#…` `TICKET` | `TransactWriteItems`: check · put | [`Table::write_ticket`] | callback | `ConditionCheckItem`, `PutItem` |
+//! | hand out a ticket, the label changed | the same · `ACCOUNT#…` `LINK#…` | `TransactWriteItems`: update · put · update | [`Table::write_ticket`] | callback | `UpdateItem`, `PutItem` |
+//! | redeem a ticket | `TICKET#…` `TICKET` | `DeleteItem`, sent once | [`Table::redeem_ticket`] | redeem-ticket | `DeleteItem` |
 //!
 //! A transaction needs the IAM actions of its parts, none of its own. Nothing scans, and there is no index: each pattern names
 //! its items by their keys.
@@ -28,8 +32,10 @@ mod event;
 mod exemption;
 mod items;
 mod keys;
+mod owner;
 mod provision;
 mod read;
+mod ticket;
 mod transaction;
 mod unlink;
 
@@ -44,6 +50,8 @@ pub use self::{
     error::{RequestFailure, TableError},
     event::EventId,
     exemption::ExemptionEnded,
+    owner::Owner,
+    ticket::{NewTicket, TicketError},
     unlink::Unlinked,
 };
 

@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::{
     error::{BuildError, SdkError},
     operation::transact_write_items::TransactWriteItemsError,
     types::{
-        AttributeValue, CancellationReason, Delete, Put, ReturnValuesOnConditionCheckFailure::AllOld,
+        AttributeValue, CancellationReason, ConditionCheck, Delete, Put, ReturnValuesOnConditionCheckFailure::AllOld,
         TransactWriteItem, Update,
     },
 };
@@ -149,6 +149,18 @@ impl Table {
             .return_values_on_condition_check_failure(AllOld)
             .build()?;
         Ok(TransactWriteItem::builder().put(put).build())
+    }
+
+    /// A condition on the item called `key`, which stays as it is.
+    pub(super) fn check(&self, key: Key, condition: &str, values: Values) -> Result<TransactWriteItem, BuildError> {
+        let check = ConditionCheck::builder()
+            .table_name(&self.name)
+            .set_key(Some(key.into_attributes()))
+            .condition_expression(condition)
+            .set_expression_attribute_values(Some(values))
+            .return_values_on_condition_check_failure(AllOld)
+            .build()?;
+        Ok(TransactWriteItem::builder().condition_check(check).build())
     }
 
     /// The end of the item called `key`.

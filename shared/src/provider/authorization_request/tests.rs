@@ -10,12 +10,15 @@ use crate::{
         scripted_server::{Answer, ScriptedServer},
     },
     provider::client_authentication::ClientCredentials,
+    ticket::Challenge,
 };
 
 const CLIENT_ID: &str = "client!+ID";
 
 fn flow() -> Flow {
-    let purpose = Purpose::SignIn { challenge: [0; 32] };
+    let purpose = Purpose::SignIn {
+        challenge: Challenge::of("verifier"),
+    };
     let (provider, now) = (ProviderId::parse("magento").unwrap(), Timestamp::from_unix_seconds(0));
     Flow::start(provider, purpose, now, &SystemRandomness::default()).unwrap()
 }

@@ -13,6 +13,7 @@ use crate::{
         HttpClient, Locality,
         scripted_server::{Answer, ScriptedServer},
     },
+    ticket::Challenge,
 };
 
 const NOW: Timestamp = Timestamp::from_unix_seconds(1_585_000_000);
@@ -29,7 +30,9 @@ struct Case {
 }
 
 fn flow() -> Flow {
-    let purpose = Purpose::SignIn { challenge: [0; 32] };
+    let purpose = Purpose::SignIn {
+        challenge: Challenge::of("verifier"),
+    };
     Flow::start(
         ProviderId::parse("magento").unwrap(),
         purpose,

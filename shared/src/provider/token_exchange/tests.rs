@@ -12,13 +12,16 @@ use crate::{
         scripted_server::{Answer, ScriptedServer},
     },
     provider::authorization_response::AuthorizationResponse,
+    ticket::Challenge,
 };
 
 const GOOD: &str = r#"{"access_token":"hush-access","token_type":"Bearer","id_token":"hush-id"}"#;
 const STATE: &str = "abcdefghijklmnopqrstuvwxyz-ABCDEFGHIJKL_012";
 
 fn flow() -> Flow {
-    let purpose = Purpose::SignIn { challenge: [0; 32] };
+    let purpose = Purpose::SignIn {
+        challenge: Challenge::of("verifier"),
+    };
     let (provider, now) = (ProviderId::parse("magento").unwrap(), Timestamp::from_unix_seconds(0));
     Flow::start(provider, purpose, now, &SystemRandomness::default()).unwrap()
 }

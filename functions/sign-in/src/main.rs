@@ -1,0 +1,21 @@
+//! Started by Lambda once per environment; everything worth reading is in the library.
+
+use std::{convert::Infallible, process::ExitCode, sync::Arc};
+
+use account_linking::{
+    clock::{Clock, SystemClock, SystemRandomness},
+    config::Environment,
+    lambda, telemetry,
+};
+use sign_in::{App, respond};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let (clock, random) = (Arc::new(SystemClock), Arc::new(SystemRandomness::default()));
+    let app = match App::connect(&Environment::of_process(), clock, random).await {
+        Ok(app) => app,
+        Err(error) => return telemetry::refused_to_start("sign-in", &error, SystemClock.now()),
+    };
+    let answer = async |event| Ok::<_, Infallible>(respond(&app, &lambda::request(event)).await);
+    lambda::serve(lambda_http::service_fn(answer)).await
+}

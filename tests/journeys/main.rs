@@ -12,6 +12,7 @@ mod no_javascript;
 mod replay;
 mod requirement;
 mod restart;
+mod sign_in;
 mod switch;
 mod time;
 mod two_tabs;

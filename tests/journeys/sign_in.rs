@@ -71,7 +71,7 @@ fn assert_back_at_sign_in(stack: &Stack, answer: &Answer, outcome: &str) {
 }
 
 async fn whoever_linked_signs_in(setup: Setup) {
-    let stack = setup.start().await;
+    let stack = setup.with("CONFIRM_LINK", "never").start().await;
     stack.linked(Person::Bruno, Person::Alice).await;
 
     let answer = comes_back(&stack, &stack.browser(), Person::Alice).await;

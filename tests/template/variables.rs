@@ -41,6 +41,7 @@ async fn mistakes(function: &str, environment: &Environment) -> Vec<String> {
         "status" => status::App::connect(environment, clock).await.map(drop),
         "confirm" => confirm::App::connect(environment, clock, random).await.map(drop),
         "account-policy" => account_policy::App::connect(environment, clock, random).map(drop),
+        "redeem-ticket" => redeem_ticket::App::connect(environment, clock).map(drop),
         "sign-in" => sign_in::App::connect(environment, clock, random).await.map(drop),
         "unlink" => unlink::App::connect(environment, clock, random).await.map(drop),
         other => panic!("{other} is not known here"),

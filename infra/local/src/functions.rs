@@ -12,6 +12,7 @@ pub(crate) struct Functions {
     pub(crate) account_policy: account_policy::App,
     pub(crate) callback: callback::App,
     pub(crate) confirm: confirm::App,
+    pub(crate) redeem_ticket: redeem_ticket::App,
     pub(crate) sign_in: sign_in::App,
     pub(crate) start_link: start_link::App,
     pub(crate) status: status::App,
@@ -30,6 +31,7 @@ impl Functions {
         let account_policy = mistakes.of(account_policy::App::connect(environment, clock(), random()));
         let callback = mistakes.of(callback::App::connect(environment, clock(), random()).await);
         let confirm = mistakes.of(confirm::App::connect(environment, clock(), random()).await);
+        let redeem_ticket = mistakes.of(redeem_ticket::App::connect(environment, clock()));
         let sign_in = mistakes.of(sign_in::App::connect(environment, clock(), random()).await);
         let start_link = mistakes.of(start_link::App::connect(environment, clock(), random()).await);
         let status = mistakes.of(status::App::connect(environment, clock()).await);
@@ -39,6 +41,7 @@ impl Functions {
                 account_policy: account_policy?,
                 callback: callback?,
                 confirm: confirm?,
+                redeem_ticket: redeem_ticket?,
                 sign_in: sign_in?,
                 start_link: start_link?,
                 status: status?,

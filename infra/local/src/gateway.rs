@@ -46,7 +46,7 @@ pub enum Caller {
 type Answer<'a> = Pin<Box<dyn Future<Output = Response<String>> + Send + 'a>>;
 
 /// Every route there is.
-pub static ROUTES: [Route; 11] = [
+pub static ROUTES: [Route; 12] = [
     Route {
         method: Method::POST,
         path: "/sso/{provider}/start-link",
@@ -123,6 +123,13 @@ pub static ROUTES: [Route; 11] = [
         caller: Caller::Browser,
         function: "sign-in",
         respond: |functions, request| Box::pin(sign_in::respond(&functions.sign_in, request)),
+    },
+    Route {
+        method: Method::POST,
+        path: "/sso/tickets/redeem",
+        caller: Caller::Iam,
+        function: "redeem-ticket",
+        respond: |functions, request| Box::pin(redeem_ticket::respond(&functions.redeem_ticket, request)),
     },
 ];
 

@@ -8,9 +8,10 @@ use serde::{Serialize, Serializer, ser::SerializeStruct};
 use crate::{
     clock::Timestamp,
     flow::PendingLink,
-    identity::{AccountId, EmailAddress, ProviderId},
+    identity::{AccountId, EmailAddress, Issuer, ProviderId, Subject},
     link::Link,
     requirement::{OtherMethods, Requirement},
+    ticket::SignIn,
 };
 
 /// What status answers.
@@ -176,6 +177,55 @@ pub struct SignInView {
     pub other_methods: OtherMethods,
 }
 
+/// What redeem-ticket answers: who signed in, and what the provider said about how.
+#[derive(Clone, Debug, Serialize)]
+pub struct RedeemedTicketView {
+    /// The cloud account.
+    pub account_id: AccountId,
+    /// The provider's short name.
+    pub provider: ProviderId,
+    /// The identity that is linked to it.
+    pub identity: RedeemedIdentityView,
+    /// When the person last proved themselves to the provider, in seconds since 1970 (OIDC Core 2).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub auth_time: Option<i64>,
+    /// How.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub acr: Option<String>,
+    /// By which means.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub amr: Vec<String>,
+}
+
+/// An identity, by the names of the ID token's claims.
+#[derive(Clone, Debug, Serialize)]
+pub struct RedeemedIdentityView {
+    /// Who vouches for it.
+    pub iss: Issuer,
+    /// Whom the issuer means.
+    pub sub: Subject,
+    /// The session at the provider.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sid: Option<String>,
+}
+
+impl From<SignIn> for RedeemedTicketView {
+    fn from(sign_in: SignIn) -> Self {
+        Self {
+            account_id: sign_in.account,
+            provider: sign_in.provider,
+            identity: RedeemedIdentityView {
+                iss: sign_in.identity.issuer,
+                sub: sign_in.identity.subject,
+                sid: sign_in.provider_session,
+            },
+            auth_time: sign_in.auth_time.map(Timestamp::unix_seconds),
+            acr: sign_in.acr,
+            amr: sign_in.amr,
+        }
+    }
+}
+
 /// What confirm answers while something waits to be confirmed.
 #[derive(Clone, Debug, Serialize)]
 pub struct ConfirmView {
@@ -277,6 +327,50 @@ mod tests {
 
     fn instant(text: &str) -> Timestamp {
         Timestamp::parse_rfc3339(text).unwrap()
+    }
+
+    #[test]
+    fn who_signed_in_is_told_with_what_the_provider_said_and_nothing_else() {
+        use crate::identity::{Identity, Issuer, Subject};
+
+        let plain = SignIn {
+            account: AccountId::parse("alice").unwrap(),
+            provider: ProviderId::parse("magento").unwrap(),
+            identity: Identity {
+                issuer: Issuer::parse("https://magento.example").unwrap(),
+                subject: Subject::parse("maria").unwrap(),
+            },
+            provider_session: None,
+            auth_time: None,
+            acr: None,
+            amr: Vec::new(),
+        };
+        assert_eq!(
+            to_value(RedeemedTicketView::from(plain.clone())).unwrap(),
+            json!({
+                "account_id": "alice",
+                "provider": "magento",
+                "identity": {"iss": "https://magento.example", "sub": "maria"}
+            })
+        );
+        let full = SignIn {
+            provider_session: Some("s".to_owned()),
+            auth_time: Some(instant("2020-03-02T10:11:12Z")),
+            acr: Some("2".to_owned()),
+            amr: vec!["pwd".to_owned(), "otp".to_owned()],
+            ..plain
+        };
+        assert_eq!(
+            to_value(RedeemedTicketView::from(full)).unwrap(),
+            json!({
+                "account_id": "alice",
+                "provider": "magento",
+                "identity": {"iss": "https://magento.example", "sub": "maria", "sid": "s"},
+                "auth_time": 1_583_143_872,
+                "acr": "2",
+                "amr": ["pwd", "otp"]
+            })
+        );
     }
 
     fn not_linked() -> StatusView {

@@ -11,6 +11,7 @@ use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::TokioExecutor,
 };
+use local_stack::Caller;
 use tokio::{net::TcpListener, task::JoinHandle};
 
 /// Lambda's own limit is 10 s.
@@ -54,7 +55,7 @@ impl Front {
         format!("http://accounts.localhost:{}", address.port())
     }
 
-    /// Sends what has a route to `functions`, and `everything_else` to the local stack.
+    /// Sends what has a route for browsers to `functions`, and `everything_else` to the local stack.
     pub fn open(self, functions: SocketAddr, everything_else: SocketAddr) -> OpenFront {
         let upstreams = Upstreams {
             functions,
@@ -84,10 +85,10 @@ fn combined(headers: &HeaderMap) -> HeaderMap {
 
 async fn pass_on(State(upstreams): State<Upstreams>, mut request: Request<Body>) -> Response<Body> {
     *request.headers_mut() = combined(request.headers());
-    let has_route = local_stack::ROUTES
-        .iter()
-        .any(|route| route.matches(request.method(), request.uri().path()));
-    let upstream = if has_route {
+    let mut routes = local_stack::ROUTES.iter();
+    let route = routes.find(|route| route.matches(request.method(), request.uri().path()));
+    // Nobody behind checks signatures.
+    let upstream = if route.is_some_and(|route| route.caller == Caller::Browser) {
         upstreams.functions
     } else {
         upstreams.everything_else

@@ -1,5 +1,4 @@
 //! What each function costs, warm: its calls to the database and to the provider, counted (contract section 7, "Budget per call").
-#![expect(clippy::unwrap_used, reason = "a story that cannot go on fails")]
 
 use harness::{
     browser::Answer,

@@ -149,7 +149,7 @@ async fn strangers_knock(stack: &Stack) {
     // Authorization responses that nobody asked for, and one that somebody did.
     let state = "s".repeat(43);
     for query in [
-        "".to_owned(),
+        String::new(),
         format!("code=c&state={state}"),
         format!("code=c&state={state}&state={state}"),
     ] {

@@ -118,7 +118,7 @@ impl Contract {
     }
 }
 
-/// Replaces OpenAPI 3.0's `nullable` by what JSON Schema calls it: the type `null` beside the other.
+/// Replaces the `nullable` of `OpenAPI` 3.0 by what JSON Schema calls it: the type `null` beside the other.
 fn spell_out_null(value: &mut Value) {
     match value {
         Value::Object(members) => {

@@ -4,6 +4,7 @@ use harness::{
     browser::Answer,
     engines::Engine,
     magento::{Magento, Person},
+    oidc_provider::Variant,
     stack::{CONNECT, ProviderCalls, Setup, Stack},
 };
 use http::Method;
@@ -198,4 +199,26 @@ async fn unlink_reads_and_writes_once_each() {
     let (again, operations) = counting(&stack, unlink()).await;
     assert_eq!(again.location_parameter("sso").as_deref(), Some("unlinked"));
     assert!(operations.len() <= 2, "{operations:?}");
+}
+
+#[tokio::test]
+async fn the_certified_provider_is_called_no_more_often() {
+    for pushed_authorization_requests in [true, false] {
+        let variant = Variant {
+            pushed_authorization_requests,
+            ..Variant::default()
+        };
+        let stack = warm(Setup::new(Engine::Embedded, Magento::OidcProvider).with_variant(variant)).await;
+        let before = stack.provider_calls().await;
+
+        stack.linked(Person::Alice, Person::Alice).await;
+
+        let pushed = before.pushed_authorization_request + u64::from(pushed_authorization_requests);
+        let expected = ProviderCalls {
+            pushed_authorization_request: pushed,
+            token: before.token + 1,
+            ..before
+        };
+        assert_eq!(stack.provider_calls().await, expected);
+    }
 }

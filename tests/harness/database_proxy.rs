@@ -153,6 +153,11 @@ impl DatabaseProxy {
             .extend(fates);
     }
 
+    /// Takes back what was decided and has not happened.
+    pub fn forget(&self) {
+        lock(&self.script).fates.clear();
+    }
+
     /// The calls since this was last asked, in order, whatever became of them.
     pub fn calls(&self) -> Vec<Call> {
         std::mem::take(&mut lock(&self.script).calls)

@@ -133,11 +133,7 @@ impl Contract {
     }
 }
 
-<<<<<<< HEAD
 /// Replaces the `nullable` of `OpenAPI` 3.0 by what JSON Schema calls it: the type `null` beside the other.
-=======
-/// Replaces `OpenAPI` 3.0's `nullable` by what JSON Schema calls it: the type `null` beside the other.
->>>>>>> c44d189 (Provoke every answer that the contract documents)
 fn spell_out_null(value: &mut Value) {
     match value {
         Value::Object(members) => {

@@ -1,44 +1,186 @@
 //! Lambda's own way to hand over a request: the one place that knows its events.
+//!
+//! An event is read here, and not by `lambda_http`, which makes a URI of it and panics where a client put a character that no URI
+//! may have: a bare `"` or `<` in the query would end the process. Here path and query stay the text that they are.
 
-use std::{convert::Infallible, process::ExitCode};
+use std::{collections::HashMap, convert::Infallible, process::ExitCode};
 
-use http::Response;
-use lambda_http::{RequestExt, Service, request::RequestContext};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, Response,
+    header::{COOKIE, SET_COOKIE},
+};
+use lambda_http::{
+    lambda_runtime::{self, LambdaEvent},
+    service_fn,
+};
+use serde::{Deserialize, Serialize};
 
 use crate::http::request::Request;
 
-/// Takes over an HTTP API event (payload format 2.0).
-#[must_use]
-pub fn request(event: lambda_http::Request) -> Request {
-    let id = event
-        .lambda_context_ref()
-        .map(|context| context.request_id.clone())
-        .unwrap_or_default();
-    let iam_caller = iam_caller(&event);
-    let mut request = Request::new(event, id);
-    request.iam_caller = iam_caller;
-    request
+/// An event of an HTTP API (payload format 2.0), as far as it matters here. It has no `Debug`: it holds cookies and codes.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Event {
+    raw_path: String,
+    raw_query_string: Option<String>,
+    headers: HashMap<String, String>,
+    cookies: Option<Vec<String>>,
+    body: Option<String>,
+    is_base64_encoded: bool,
+    request_context: RequestContext,
 }
 
-/// Whom API Gateway has verified, on a route with an IAM authorizer.
-fn iam_caller(event: &lambda_http::Request) -> Option<String> {
-    match event.request_context_ref()? {
-        RequestContext::ApiGatewayV2(context) => context.authorizer.as_ref()?.iam.as_ref()?.user_arn.clone(),
-        _ => None,
+#[derive(Deserialize)]
+struct RequestContext {
+    http: HttpContext,
+    authorizer: Option<Authorizer>,
+}
+
+#[derive(Deserialize)]
+struct HttpContext {
+    method: String,
+}
+
+#[derive(Deserialize)]
+struct Authorizer {
+    iam: Option<IamAuthorizer>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct IamAuthorizer {
+    user_arn: Option<String>,
+}
+
+/// What API Gateway makes a response of.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Answer {
+    status_code: u16,
+    headers: HashMap<String, String>,
+    cookies: Vec<String>,
+    body: String,
+    is_base64_encoded: bool,
+}
+
+/// The request that `event` tells of. `None` when it cannot come from API Gateway, which has checked method and encoding.
+fn request(event: Event, id: String) -> Option<Request> {
+    let method = Method::from_bytes(event.request_context.http.method.as_bytes()).ok()?;
+    let body = event.body.unwrap_or_default();
+    let body = if event.is_base64_encoded {
+        STANDARD.decode(body).ok()?
+    } else {
+        body.into_bytes()
+    };
+    // A header that is none is left out. Cookies come apart, and in no header.
+    let headers = event.headers.iter().filter_map(|(name, value)| {
+        Some((
+            HeaderName::from_bytes(name.as_bytes()).ok()?,
+            HeaderValue::from_bytes(value.as_bytes()).ok()?,
+        ))
+    });
+    let mut headers: HeaderMap = headers.collect();
+    if let Some(cookies) = event.cookies {
+        headers.remove(COOKIE);
+        if let Ok(cookies) = HeaderValue::from_bytes(cookies.join("; ").as_bytes()) {
+            headers.insert(COOKIE, cookies);
+        }
+    }
+    let query = event.raw_query_string.unwrap_or_default();
+    let mut request = Request::from_parts(method, event.raw_path, query, headers, body, id);
+    request.iam_caller = event
+        .request_context
+        .authorizer
+        .and_then(|authorizer| authorizer.iam?.user_arn);
+    Some(request)
+}
+
+/// `response`, whose headers are ASCII by construction, in API Gateway's words.
+fn answer(response: Response<String>) -> Answer {
+    let (head, body) = response.into_parts();
+    let text = |value: &HeaderValue| value.to_str().unwrap_or_default().to_owned();
+    let others = head.headers.iter().filter(|(name, _)| *name != SET_COOKIE);
+    Answer {
+        status_code: head.status.as_u16(),
+        headers: others.map(|(name, value)| (name.to_string(), text(value))).collect(),
+        cookies: head.headers.get_all(SET_COOKIE).iter().map(text).collect(),
+        body,
+        is_base64_encoded: false,
     }
 }
 
 /// Answers events for as long as the environment lives.
 ///
-/// The handler cannot fail: whatever happens, it answers.
-pub async fn serve<S>(handler: S) -> ExitCode
-where
-    S: Service<lambda_http::Request, Response = Response<String>, Error = Infallible>,
-    S::Future: Send,
-{
-    match lambda_http::run(handler).await {
+/// `respond` cannot fail: whatever happens, it answers.
+pub async fn serve(respond: impl AsyncFn(Request) -> Response<String>) -> ExitCode {
+    let respond = &respond;
+    let handler = service_fn(async |event: LambdaEvent<Event>| {
+        let response = match request(event.payload, event.context.request_id) {
+            Some(request) => respond(request).await,
+            None => Response::builder().status(400).body(String::new()).unwrap_or_default(),
+        };
+        Ok::<_, Infallible>(answer(response))
+    });
+    match lambda_runtime::run(handler).await {
         Ok(()) => ExitCode::SUCCESS,
         // The runtime API has gone away, and the environment with it.
         Err(_) => ExitCode::FAILURE,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn event(member: &str, value: Value) -> Option<Request> {
+        let mut event = json!({
+            "version": "2.0",
+            "rawPath": "/sso/magento/callback",
+            "rawQueryString": "code=1",
+            "headers": {"host": "accounts.example", "x-forwarded-proto": "https"},
+            "requestContext": {"http": {"method": "GET"}, "stage": "$default"},
+            "isBase64Encoded": false
+        });
+        *event.pointer_mut(member).unwrap() = value;
+        request(serde_json::from_value(event).unwrap(), "id".to_owned())
+    }
+
+    #[test]
+    fn no_query_path_or_header_is_too_strange_to_be_read() {
+        for query in [
+            "code=\"",
+            "code=<",
+            "code=>",
+            "code=a b",
+            "code=\u{7f}",
+            "code=\u{1}",
+            "code=é",
+            "#",
+            "%zz",
+        ] {
+            assert_eq!(event("/rawQueryString", json!(query)).unwrap().raw_query(), query);
+        }
+        for path in [
+            "",
+            "sso",
+            "/sso/é \"<\u{0}/callback",
+            "/sso/x?state=1#y/callback",
+            "/sso/../callback",
+            "@evil/sso",
+        ] {
+            assert!(event("/rawPath", json!(path)).is_some(), "{path}");
+        }
+        for headers in [
+            json!({"host": "a b"}),
+            json!({"host": "a:99999"}),
+            json!({"x-forwarded-proto": "1"}),
+            json!({"user-agent": "\u{1}"}),
+            json!({"ü": "x"}),
+        ] {
+            assert!(event("/headers", headers.clone()).is_some(), "{headers}");
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Started by Lambda once per environment; everything worth reading is in the library.
 
-use std::{convert::Infallible, process::ExitCode, sync::Arc};
+use std::{process::ExitCode, sync::Arc};
 
 use account_linking::{
     clock::{Clock, SystemClock, SystemRandomness},
@@ -16,6 +16,5 @@ async fn main() -> ExitCode {
         Ok(app) => app,
         Err(error) => return telemetry::refused_to_start("unlink", &error, SystemClock.now()),
     };
-    let answer = async |event| Ok::<_, Infallible>(respond(&app, &lambda::request(event)).await);
-    lambda::serve(lambda_http::service_fn(answer)).await
+    lambda::serve(async |request| respond(&app, &request).await).await
 }

@@ -67,15 +67,32 @@ impl Request {
     /// Takes `request` over; its time begins now.
     pub fn new(request: http::Request<impl AsRef<[u8]>>, id: String) -> Self {
         let (head, body) = request.into_parts();
+        let (path, query) = (
+            head.uri.path().to_owned(),
+            head.uri.query().unwrap_or_default().to_owned(),
+        );
+        Self::from_parts(head.method, path, query, head.headers, body.as_ref().to_vec(), id)
+    }
+
+    /// Takes a request over of which the path and the query may be any text; its time begins now.
+    #[must_use]
+    pub fn from_parts(
+        method: Method,
+        path: String,
+        query: String,
+        headers: HeaderMap,
+        body: Vec<u8>,
+        id: String,
+    ) -> Self {
         Self {
-            path: head.uri.path().to_owned(),
-            query: head.uri.query().unwrap_or_default().to_owned(),
-            method: head.method,
-            headers: head.headers,
+            method,
+            headers,
             id,
             deadline: Deadline::within(REQUEST_BUDGET),
             iam_caller: None,
-            body: body.as_ref().to_vec(),
+            path,
+            query,
+            body,
         }
     }
 

@@ -41,10 +41,10 @@ browser: tools ## The journeys in Chromium
 build: tools ## Every function as Lambda runs it, for this machine's processor
 	for function in $(FUNCTIONS); do cargo lambda build --locked --release --package $$function || exit; done
 
-# All that asks the functions over HTTP, but for what moves the clock, which the compiled functions do not share.
+# All that asks the functions over HTTP, but for the stories that move the clock, which the compiled functions do not share.
 lambda: build ## Routes, journeys and contract again, through the compiled functions behind Lambda's protocol
 	FUNCTIONS=compiled tests/tools/dynamodb-local.sh with cargo nextest run --locked --workspace \
-		--filterset 'binary(/^(calls|contract|journeys|routes)$$/) and not test(/^time::/)'
+		--filterset 'binary(/^(calls|contract|journeys|routes)$$/) and not test(/^(requirement|time)::/)'
 
 deny: ## Licences, bans and sources of the dependencies; needs cargo-deny
 	cargo deny --locked check bans licenses sources

@@ -1,13 +1,16 @@
 //! What each function costs, warm: its calls to the database and to the provider, counted (contract section 7, "Budget per call").
 
+use account_linking::{clock::Clock, identity::AccountId, ticket::Challenge};
 use harness::{
     browser::Answer,
     engines::Engine,
+    iam,
     magento::{Magento, Person},
     oidc_provider::Variant,
     stack::{CONNECT, ProviderCalls, Setup, Stack},
 };
 use http::Method;
+use serde_json::{Value, json};
 
 const CONFIRM: &str = "/sso/magento/confirm";
 
@@ -199,6 +202,110 @@ async fn unlink_reads_and_writes_once_each() {
     let (again, operations) = counting(&stack, unlink()).await;
     assert_eq!(again.location_parameter("sso").as_deref(), Some("unlinked"));
     assert!(operations.len() <= 2, "{operations:?}");
+}
+
+const VERIFIER: &str = "what the login page keeps in the browser, and nobody else has";
+
+/// A sign-in of Alice at Magento.com, as far as the provider's answer, which is not followed yet.
+async fn signing_in(stack: &Stack) -> Answer {
+    let start = stack.at(&format!("/sso/magento/sign-in?challenge={}", Challenge::of(VERIFIER)));
+    let page = stack.browser().visits(&start).await;
+    stack.magento.signs_in(&page, Person::Alice).await
+}
+
+#[tokio::test]
+async fn sign_in_calls_no_database() {
+    let stack = warm(plain()).await;
+    let before = stack.provider_calls().await;
+    let start = stack.at(&format!("/sso/magento/sign-in?challenge={}", Challenge::of(VERIFIER)));
+
+    let (started, operations) = counting(&stack, stack.browser().types(&start)).await;
+
+    assert_eq!(started.status, 303);
+    assert_eq!(operations, [""; 0]);
+    let pushed = before.pushed_authorization_request + 1;
+    assert_eq!(
+        stack.provider_calls().await,
+        ProviderCalls {
+            pushed_authorization_request: pushed,
+            ..before
+        }
+    );
+}
+
+#[tokio::test]
+async fn a_callback_that_signs_in_calls_the_database_three_times_whether_the_label_changed_or_not() {
+    let stack = warm(plain()).await;
+    stack.linked(Person::Alice, Person::Alice).await;
+    for changes in [false, true] {
+        let back = signing_in(&stack).await;
+        if changes {
+            // The code was issued before; the token endpoint tells the address of now.
+            stack
+                .changes_email_at_magento(Person::Alice, "martin@shop.example")
+                .await;
+        }
+        let before = stack.provider_calls().await;
+
+        let (signed_in, operations) = counting(&stack, back.follows()).await;
+
+        assert!(signed_in.location_parameter("ticket").is_some(), "{signed_in:?}");
+        assert_eq!(operations, ["PutItem", "GetItem", "TransactWriteItems"]);
+        assert_eq!(stack.provider_calls().await.token, before.token + 1);
+        let label = stack.contents().await.links[0].email.clone();
+        assert_eq!(label.as_deref() == Some("martin@shop.example"), changes, "{label:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_callback_with_an_identity_that_nobody_linked_writes_nothing_but_its_claim() {
+    let stack = warm(plain()).await;
+    let back = signing_in(&stack).await;
+
+    let (refused, operations) = counting(&stack, back.follows()).await;
+
+    assert_eq!(refused.location_parameter("sso").as_deref(), Some("not_linked"));
+    assert_eq!(operations, ["PutItem", "GetItem"]);
+}
+
+#[tokio::test]
+async fn redeem_ticket_calls_the_database_once_whatever_comes_of_it() {
+    let stack = warm(plain()).await;
+    stack.linked(Person::Alice, Person::Alice).await;
+    let signed_in = signing_in(&stack).await.follows().await;
+    let ticket = signed_in.location_parameter("ticket").unwrap();
+    for (verifier, status) in [("another browser's", 404), (VERIFIER, 200), (VERIFIER, 404)] {
+        let body = json!({"ticket": ticket, "verifier": verifier});
+        let redeem = iam::calls(&stack, &Method::POST, "/sso/tickets/redeem", Some(&body));
+
+        let (answer, operations) = counting(&stack, redeem).await;
+
+        assert_eq!(
+            (answer.status.as_u16(), operations),
+            (status, vec!["DeleteItem".to_owned()])
+        );
+    }
+}
+
+#[tokio::test]
+async fn account_policy_calls_the_database_once_and_to_unlink_as_unlink_does() {
+    let stack = warm(plain()).await;
+    stack.linked(Person::Alice, Person::Alice).await;
+    let account = AccountId::parse(Person::Alice.account_id()).unwrap();
+    let path = |rest: &str| format!("/sso/magento/accounts/{}{rest}", account.to_path_segment());
+    let until = stack.clock().now().plus(std::time::Duration::from_hours(1)).to_string();
+    let exemption = json!({"until": until, "reason": "moves to another project"});
+    let rows: [(Method, &str, Option<&Value>, &[&str]); 4] = [
+        (Method::GET, "", None, &["GetItem"]),
+        (Method::PUT, "/exemption", Some(&exemption), &["TransactWriteItems"]),
+        (Method::DELETE, "/exemption", None, &["TransactWriteItems"]),
+        (Method::DELETE, "/link", None, &["GetItem", "TransactWriteItems"]),
+    ];
+    for (method, rest, body, expected) in rows {
+        let (answer, operations) = counting(&stack, iam::calls(&stack, &method, &path(rest), body)).await;
+        assert!(answer.status.is_success(), "{method} {rest}: {answer:?}");
+        assert_eq!(operations, expected, "{method} {rest}");
+    }
 }
 
 #[tokio::test]

@@ -13,6 +13,8 @@ pub struct Contents {
     pub events: Vec<Event>,
     /// How many flows were claimed.
     pub claims: usize,
+    /// How many tickets wait to be redeemed.
+    pub tickets: usize,
 }
 
 /// A link, seen from both of its items.
@@ -56,6 +58,7 @@ impl Contents {
             let kind = text(&item, "sk").unwrap_or_default();
             match (kind.split('#').next().unwrap_or_default(), account) {
                 ("CLAIM", None) => contents.claims += 1,
+                ("TICKET", None) => contents.tickets += 1,
                 ("OWNER", None) => owners.push(item),
                 ("EVENT", Some(account)) => contents.events.push(Event {
                     kind: text(&item, "kind").unwrap_or_default(),
@@ -78,7 +81,7 @@ impl Contents {
 
     /// Whether there is nothing at all.
     pub fn is_empty(&self) -> bool {
-        self.links.is_empty() && self.events.is_empty() && self.claims == 0
+        self.links.is_empty() && self.events.is_empty() && self.claims == 0 && self.tickets == 0
     }
 
     /// What happened, without the details.

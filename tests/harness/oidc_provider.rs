@@ -126,6 +126,12 @@ impl OidcProvider {
         assert_eq!(answer["registered"], client["client_id"]);
     }
 
+    /// The person with this subject has another address from now on.
+    pub async fn change_email(&self, subject: &str, email: &str) {
+        let command = json!({"change_email": {"sub": subject, "email": email}});
+        assert_eq!(self.command(command).await["changed"], subject);
+    }
+
     /// How many requests each path has had.
     pub async fn requests(&self) -> BTreeMap<String, u64> {
         let answer = self.command(json!({"requests": true})).await;

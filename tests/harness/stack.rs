@@ -209,6 +209,19 @@ impl Stack {
         landed
     }
 
+    /// `person` has another address at Magento.com from now on.
+    pub async fn changes_email_at_magento(&self, person: Person, email: &str) {
+        let Some(provider) = &self.oidc_provider else {
+            let home = self.local.provider_origin().expect("one of the two plays Magento.com");
+            let page = self.browser().visits(&format!("{home}/sign-in")).await;
+            let account = page.presses(person.email()).await.followed().await;
+            let changed = account.pressing("Change the address", &[("email", email)]).send().await;
+            assert_eq!(changed.status, 303, "{changed:?}");
+            return;
+        };
+        provider.change_email(person.subject(), email).await;
+    }
+
     /// What status tells a script on `page`.
     pub async fn status(&self, page: &Answer) -> Value {
         let answer = page

@@ -4,6 +4,7 @@
 // standard input is a command in JSON, each answered by one line of JSON:
 //
 //   {"register": {…}}   the metadata of a client (OpenID Connect Dynamic Client Registration 1.0 section 2)
+//   {"change_email": {"sub": …, "email": …}}   a person's new address
 //   {"requests": true}  how many requests each endpoint has answered, by path
 //
 // It ends with its standard input, so that it never outlives the test that started it. The environment chooses a variant:
@@ -183,6 +184,10 @@ const obey = (command) => {
   if (command.register) {
     clients.set(command.register.client_id, command.register);
     return { registered: command.register.client_id };
+  }
+  if (command.change_email) {
+    people.changeEmail(command.change_email.sub, command.change_email.email);
+    return { changed: command.change_email.sub };
   }
   return Object.fromEntries(requests);
 };

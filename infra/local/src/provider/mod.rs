@@ -162,6 +162,7 @@ impl Provider {
             (&Method::GET, "/create-account") => self.or_failure_page(request, self.show_create_account(request)),
             (&Method::POST, "/create-account") => self.or_failure_page(request, self.create_account(request)),
             (&Method::POST, "/sign-out") => self.or_failure_page(request, self.sign_out(request)),
+            (&Method::POST, "/change-email") => self.or_failure_page(request, self.change_email(request)),
             (&Method::GET, "/site.css") => site::stylesheet(),
             (&Method::GET, "/favicon.ico") => site::no_icon(),
             _ => site::not_found(),

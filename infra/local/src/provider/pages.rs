@@ -46,17 +46,27 @@ pub(super) struct Registration<'a> {
 }
 
 impl Provider {
-    pub(super) fn home_page(&self, language: Language, person: Option<&Person>) -> Response {
+    /// The account of `person`, or the ways to one. `problem` is what is wrong with the new address they gave.
+    pub(super) fn home_page(&self, language: Language, person: Option<&Person>, problem: Option<&str>) -> Response {
         let texts = Texts::of(language);
+        let status = problem.map_or(StatusCode::OK, |_| StatusCode::BAD_REQUEST);
         let state = match person {
             Some(person) => format!(
                 r#"<p>{signed_in_as} <strong>{name}</strong> ({email}).</p>
 <form method="post" action="/sign-out"><button>{sign_out}</button></form>
+<form method="post" action="/change-email">
+{problem}<p class="field"><label for="email">{new_email}</label>
+<input type="email" id="email" name="email" autocomplete="email" maxlength="254" required></p>
+<p><button>{change_email}</button></p>
+</form>
 "#,
                 signed_in_as = texts.signed_in_as,
                 name = Text(&person.name),
                 email = Text(person.email.reveal()),
                 sign_out = texts.sign_out,
+                problem = problem.map_or_else(String::new, |problem| format!("<p role=\"alert\">{problem}</p>\n")),
+                new_email = texts.new_email,
+                change_email = texts.change_email,
             ),
             None => format!("<p>{}</p>\n", texts.signed_out),
         };
@@ -67,7 +77,7 @@ impl Provider {
             sign_in = texts.sign_in,
             create_account = texts.create_account,
         );
-        self.page(StatusCode::OK, language, texts.home, &main)
+        self.page(status, language, texts.home, &main)
     }
 
     pub(super) fn sign_in_page(&self, visit: &Visit, people: &[Person], current: Option<&str>) -> Response {

@@ -124,6 +124,27 @@ impl People {
         Ok(person)
     }
 
+    /// Gives the person with this subject another address, as verified as the one before. That of a resident is forgotten at the end.
+    pub(super) fn change_email(&self, subject: &str, email: &EmailAddress) -> Result<(), RegistrationError> {
+        let mut everybody = self.lock();
+        let is_other = |person: &Person| person.subject != subject;
+        if everybody
+            .iter()
+            .any(|person| is_other(person) && person.email.is_same_mailbox(email))
+        {
+            return Err(RegistrationError::AddressTaken);
+        }
+        let mut changed = everybody.clone();
+        for person in changed.iter_mut().filter(|person| !is_other(person)) {
+            person.email = email.clone();
+        }
+        if let Some(file) = &self.file {
+            write(file, &changed[RESIDENTS.len()..]).map_err(RegistrationError::Write)?;
+        }
+        *everybody = changed;
+        Ok(())
+    }
+
     fn lock(&self) -> MutexGuard<'_, Vec<Person>> {
         self.everybody.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -47,10 +47,25 @@ impl Provider {
     /// Who is signed in, and the ways to become somebody else.
     pub(super) fn home(&self, request: &Request) -> Response {
         let session = self.session(request);
-        self.home_page(
-            request.accepted_language(),
-            session.as_ref().map(|session| &session.person),
-        )
+        let person = session.as_ref().map(|session| &session.person);
+        self.home_page(request.accepted_language(), person, None)
+    }
+
+    /// Somebody who is signed in has a new address.
+    pub(super) fn change_email(&self, request: &Request) -> Result<Response, Failure> {
+        let form = self.own_form(request)?;
+        let session = self.session(request).ok_or(Failure::Over)?;
+        let language = request.accepted_language();
+        let again = |problem| Ok(self.home_page(language, Some(&session.person), Some(problem)));
+        let texts = super::texts::Texts::of(language);
+        let Some(email) = form.find("email").map(str::trim).and_then(EmailAddress::parse) else {
+            return again(texts.email_malformed);
+        };
+        match self.people.change_email(&session.person.subject, &email) {
+            Ok(()) => Ok(site::redirect("/")),
+            Err(RegistrationError::AddressTaken) => again(texts.email_taken),
+            Err(RegistrationError::Subject(_) | RegistrationError::Write(_)) => Err(Failure::Internal),
+        }
     }
 
     /// The people to sign in as.
@@ -127,10 +142,12 @@ impl Provider {
         Ok(response)
     }
 
-    /// Who is signed in in this browser.
+    /// Who is signed in in this browser, with the address that they have now.
     pub(super) fn session(&self, request: &Request) -> Option<Session> {
         let cookie = request.cookie(SESSION_COOKIE)?;
-        self.memory().sessions.find(cookie, self.clock.now()).cloned()
+        let session = self.memory().sessions.find(cookie, self.clock.now()).cloned()?;
+        let person = self.people.find(&session.person.subject)?;
+        Some(Session { person, ..session })
     }
 
     /// Signs `person` in, and answers the client that asked for it, if one did.

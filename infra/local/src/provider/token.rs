@@ -54,6 +54,8 @@ impl Provider {
     /// OIDC Core 2.
     fn id_token(&self, asked: &AuthorizationRequest, session: &Session) -> Result<String, ProtocolError> {
         let Session { person, sid, auth_time } = session;
+        // With the address of now; nobody ever loses their account here.
+        let person = &self.people.find(&person.subject).unwrap_or_else(|| person.clone());
         let now = self.clock.now();
         let mut claims = Map::from_iter([
             ("iss".to_owned(), json!(self.issuer)),

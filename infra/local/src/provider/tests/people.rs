@@ -46,6 +46,27 @@ fn an_account_that_cannot_be_created_is_explained_on_the_form() {
 }
 
 #[test]
+fn a_new_address_is_told_at_once_and_the_subject_stays() {
+    let mut scene = Scene::new();
+    scene.sign_in(ALICE);
+    assert_eq!(
+        location(&scene.submit("/change-email", &[("email", "a.martin@example.com")])),
+        "/"
+    );
+    let answer = location(&scene.authorize(&authorization_request()));
+    let response = scene.redeem(&parameter(&answer, "code").unwrap(), &[]);
+    let id_token = scene.id_token(&response);
+    assert_eq!(id_token.text("email"), Some("a.martin@example.com"));
+    assert_eq!(id_token.text("sub"), Some(ALICE));
+
+    for taken in ["chloe@example.com", "nobody"] {
+        let page = scene.submit("/change-email", &[("email", taken)]);
+        assert_eq!(page.status(), StatusCode::BAD_REQUEST, "{taken}");
+        assert!(page.body().contains("role=\"alert\""), "{}", page.body());
+    }
+}
+
+#[test]
 fn signing_out_ends_the_session_for_good() {
     let mut scene = Scene::new();
     scene.sign_in(ALICE);
@@ -58,7 +79,7 @@ fn signing_out_ends_the_session_for_good() {
 #[test]
 fn a_form_of_another_site_signs_nobody_in() {
     let mut scene = Scene::new();
-    for path in ["/sign-in", "/create-account", "/sign-out"] {
+    for path in ["/sign-in", "/create-account", "/change-email", "/sign-out"] {
         let request = http::Request::post(path)
             .header(header::ORIGIN, "http://accounts.localhost:8080")
             .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");

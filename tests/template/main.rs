@@ -4,6 +4,7 @@
 
 mod contract;
 mod document;
+mod gateway;
 mod permissions;
 mod resources;
 mod routes;

@@ -16,21 +16,41 @@ fn actions<'a>(template: &'a Value, function: &Function, selects: impl Fn(&'a Va
         .collect()
 }
 
-/// The IAM actions of each function, from the table of access patterns that opens the table's module.
-fn documented(module: &str) -> BTreeMap<String, BTreeSet<String>> {
+/// What each function does at the table, from the table of access patterns that opens the table's module.
+#[derive(Default)]
+struct Patterns {
+    /// IAM actions.
+    actions: BTreeSet<String>,
+    /// What the partition keys begin with: `ACCOUNT#`.
+    prefixes: BTreeSet<String>,
+}
+
+fn documented(module: &str) -> BTreeMap<String, Patterns> {
     let rows = module.lines().filter_map(|line| line.strip_prefix("//! | "));
     let rows = rows.map(|row| row.trim_end_matches(" |").split(" | ").collect::<Vec<_>>());
-    let mut functions = BTreeMap::<_, BTreeSet<_>>::new();
+    let mut functions = BTreeMap::<_, Patterns>::new();
+    let mut of_row_before = BTreeSet::new();
     for row in rows.skip(1) {
-        let [.., names, actions] = row.as_slice() else {
+        let [_, keys, .., names, actions] = row.as_slice() else {
             panic!("{row:?}")
         };
+        let quoted = keys.split('`').filter_map(|text| text.strip_suffix('…'));
+        let mut prefixes: BTreeSet<_> = quoted
+            .filter(|key| ["ACCOUNT#", "FLOW#", "IDENTITY#", "TICKET#"].contains(key))
+            .map(str::to_owned)
+            .collect();
+        if keys.starts_with("the same") {
+            prefixes.append(&mut of_row_before);
+        }
         for name in names.split(", ") {
+            let patterns = functions.entry(name.to_owned()).or_default();
             let actions = actions
                 .split(", ")
                 .map(|action| format!("dynamodb:{}", action.trim_matches('`')));
-            functions.entry(name.to_owned()).or_default().extend(actions);
+            patterns.actions.extend(actions);
+            patterns.prefixes.extend(prefixes.iter().cloned());
         }
+        of_row_before = prefixes;
     }
     functions
 }
@@ -43,9 +63,30 @@ fn each_function_may_do_at_the_table_what_its_access_patterns_need() {
         let granted = actions(&template, &function, |resource| {
             *resource == json!({"GetAtt": "Table.Arn"})
         });
-        let needed = documented.get(name).into_iter().flatten().map(String::as_str).collect();
-        assert_eq!(granted, needed, "{name}");
+        let patterns = documented.get(name);
+        let needed = patterns.into_iter().flat_map(|patterns| &patterns.actions);
+        assert!(granted.iter().eq(&needed.collect::<Vec<_>>()), "{name}: {granted:?}");
     }
+}
+
+#[test]
+fn each_function_reaches_the_items_of_its_access_patterns_and_no_others() {
+    let template = document::read("template.yaml");
+    let mut documented = documented(&document::text("shared/src/table/mod.rs"));
+    for (name, function) in document::functions(&template) {
+        let statements = function.statements(&template).into_iter();
+        let at_table = statements.filter(|statement| statement["Resource"] == json!({"GetAtt": "Table.Arn"}));
+        let conditions: Vec<_> = at_table.map(|statement| &statement["Condition"]).collect();
+        let Some(patterns) = documented.remove(name) else {
+            assert_eq!(conditions, Vec::<&Value>::new(), "{name}");
+            continue;
+        };
+        // All in one statement: a transaction is judged by all of its keys.
+        let keys: Vec<_> = patterns.prefixes.iter().map(|prefix| format!("{prefix}*")).collect();
+        let condition = json!({"ForAllValues:StringLike": {"dynamodb:LeadingKeys": keys}});
+        assert_eq!(conditions, [&condition], "{name}");
+    }
+    assert!(documented.is_empty(), "functions that the template lacks");
 }
 
 #[test]
@@ -118,7 +159,12 @@ fn every_function_has_a_role_of_its_own_that_names_what_it_allows() {
             for action in list(&statement["Action"]) {
                 assert!(!action.as_str().unwrap().contains('*'), "{name}: {action}");
             }
+            // X-Ray knows no resources.
+            let traces = json!(["xray:PutTelemetryRecords", "xray:PutTraceSegments"]);
             for resource in list(&statement["Resource"]) {
+                if statement["Action"] == traces && resource == "*" {
+                    continue;
+                }
                 let names_one = resource.get("GetAtt").or(resource.get("Ref")).is_some();
                 assert!(names_one, "{name}: {resource}");
             }
@@ -135,5 +181,29 @@ fn every_function_has_a_role_of_its_own_that_names_what_it_allows() {
             "Effect": "Allow", "Principal": { "Service": service }, "Action": "sts:AssumeRole"
         }]);
         assert_eq!(*assumed_by, one, "{name}");
+    }
+}
+
+#[test]
+fn nothing_but_a_key_s_own_policy_says_any_resource() {
+    let mut template = document::read("template.yaml");
+    let resources = template["Resources"].as_object_mut().unwrap();
+    for role in resources
+        .values_mut()
+        .filter(|resource| resource["Type"] == "AWS::IAM::Role")
+    {
+        for policy in role["Properties"]["Policies"].as_array_mut().unwrap() {
+            let statements = policy["PolicyDocument"]["Statement"].as_array_mut().unwrap();
+            statements.retain(|statement| statement["Action"][0] != "xray:PutTelemetryRecords");
+        }
+    }
+    let key = resources.remove("DataKey").unwrap();
+    for (name, resource) in resources.iter() {
+        assert!(!resource.to_string().contains(r#""Resource":"*""#), "{name}");
+    }
+    // Whoever is not the account itself is bound by a condition.
+    for statement in list(&key["Properties"]["KeyPolicy"]["Statement"]) {
+        let administers = statement["Action"] == "kms:*";
+        assert_eq!(statement["Condition"].is_object(), !administers, "{statement}");
     }
 }

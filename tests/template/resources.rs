@@ -55,6 +55,11 @@ fn every_function_logs_to_a_group_of_its_own_that_forgets() {
             json!({"Ref": "LogRetentionDays"}),
             "{name}"
         );
+        assert_eq!(
+            resource["Properties"]["KmsKeyId"],
+            json!({"GetAtt": "DataKey.Arn"}),
+            "{name}"
+        );
         let may_write = json!({
             "Effect": "Allow",
             "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
@@ -62,12 +67,13 @@ fn every_function_logs_to_a_group_of_its_own_that_forgets() {
         });
         assert!(function.statements(&template).contains(&&may_write), "{name}");
         assert!(groups.insert(group), "{name} shares its log group");
+        assert_eq!(function.properties["LoggingConfig"]["LogFormat"], "JSON", "{name}");
     }
     assert!(template["Parameters"]["LogRetentionDays"]["AllowedValues"].is_array());
 }
 
 #[test]
-fn the_table_is_on_demand_recoverable_and_followed_and_outlives_the_stack() {
+fn the_table_is_encrypted_recoverable_and_followed_and_outlives_the_stack() {
     let template = document::read("template.yaml");
     let [(_, table)] = document::resources(&template, "AWS::DynamoDB::Table").collect::<Vec<_>>()[..] else {
         panic!("there is one table")
@@ -78,6 +84,10 @@ fn the_table_is_on_demand_recoverable_and_followed_and_outlives_the_stack() {
         table["Properties"],
         json!({
             "BillingMode": "PAY_PER_REQUEST",
+            "DeletionProtectionEnabled": true,
+            "SSESpecification": {
+                "SSEEnabled": true, "SSEType": "KMS", "KMSMasterKeyId": { "GetAtt": "DataKey.Arn" }
+            },
             "AttributeDefinitions": [
                 { "AttributeName": "pk", "AttributeType": "S" },
                 { "AttributeName": "sk", "AttributeType": "S" },
@@ -91,6 +101,27 @@ fn the_table_is_on_demand_recoverable_and_followed_and_outlives_the_stack() {
             "StreamSpecification": { "StreamViewType": "NEW_AND_OLD_IMAGES" },
         })
     );
+}
+
+#[test]
+fn the_key_of_what_is_kept_is_renewed_and_outlives_the_stack() {
+    let template = document::read("template.yaml");
+    let key = &template["Resources"]["DataKey"];
+    assert_eq!(key["DeletionPolicy"], "Retain");
+    assert_eq!(key["UpdateReplacePolicy"], "Retain");
+    assert_eq!(key["Properties"]["EnableKeyRotation"], true);
+}
+
+#[test]
+fn every_function_is_traced_and_deployed_gradually_behind_an_alias() {
+    let template = document::read("template.yaml");
+    for (name, function) in document::functions(&template) {
+        assert_eq!(function.properties["Tracing"], "Active", "{name}");
+        assert_eq!(function.properties["AutoPublishAlias"], "live", "{name}");
+        let deployment = &function.properties["DeploymentPreference"];
+        assert_eq!(deployment["Type"], "Canary10Percent5Minutes", "{name}");
+        assert_eq!(deployment["Enabled"], json!({"Ref": "GradualDeployment"}), "{name}");
+    }
 }
 
 #[test]

@@ -3,7 +3,12 @@
 //! An event is read here, and not by `lambda_http`, which makes a URI of it and panics where a client put a character that no URI
 //! may have: a bare `"` or `<` in the query would end the process. Here path and query stay the text that they are.
 
-use std::{collections::HashMap, convert::Infallible, process::ExitCode};
+use std::{
+    collections::HashMap,
+    convert::Infallible,
+    process::ExitCode,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use http::{
@@ -11,12 +16,15 @@ use http::{
     header::{COOKIE, SET_COOKIE},
 };
 use lambda_http::{
-    lambda_runtime::{self, LambdaEvent},
+    lambda_runtime::{self, Context, LambdaEvent},
     service_fn,
 };
 use serde::{Deserialize, Serialize};
 
-use crate::http::request::Request;
+use crate::{
+    http::request::Request,
+    telemetry::{Invocation, TraceId},
+};
 
 /// An event of an HTTP API (payload format 2.0), as far as it matters here. It has no `Debug`: it holds cookies and codes.
 #[derive(Deserialize)]
@@ -65,7 +73,7 @@ struct Answer {
 }
 
 /// The request that `event` tells of. `None` when it cannot come from API Gateway, which has checked method and encoding.
-fn request(event: Event, id: String) -> Option<Request> {
+fn request(event: Event, context: Context, cold_start: bool) -> Option<Request> {
     let method = Method::from_bytes(event.request_context.http.method.as_bytes()).ok()?;
     let body = event.body.unwrap_or_default();
     let body = if event.is_base64_encoded {
@@ -88,7 +96,12 @@ fn request(event: Event, id: String) -> Option<Request> {
         }
     }
     let query = event.raw_query_string.unwrap_or_default();
-    let mut request = Request::from_parts(method, event.raw_path, query, headers, body, id);
+    let mut request = Request::from_parts(method, event.raw_path, query, headers, body, context.request_id);
+    request.invocation = Invocation {
+        function_name: Some(context.env_config.function_name.clone()),
+        trace_id: context.xray_trace_id.as_deref().and_then(TraceId::of_header),
+        cold_start,
+    };
     request.iam_caller = event
         .request_context
         .authorizer
@@ -114,9 +127,10 @@ fn answer(response: Response<String>) -> Answer {
 ///
 /// `respond` cannot fail: whatever happens, it answers.
 pub async fn serve(respond: impl AsyncFn(Request) -> Response<String>) -> ExitCode {
-    let respond = &respond;
+    let (respond, warm) = (&respond, &AtomicBool::new(false));
     let handler = service_fn(async |event: LambdaEvent<Event>| {
-        let response = match request(event.payload, event.context.request_id) {
+        let cold_start = !warm.swap(true, Ordering::Relaxed);
+        let response = match request(event.payload, event.context, cold_start) {
             Some(request) => respond(request).await,
             None => Response::builder().status(400).body(String::new()).unwrap_or_default(),
         };
@@ -131,9 +145,37 @@ pub async fn serve(respond: impl AsyncFn(Request) -> Response<String>) -> ExitCo
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use lambda_runtime::Config;
     use serde_json::{Value, json};
 
     use super::*;
+
+    fn context() -> Context {
+        let mut config = Config::default();
+        "account-linking-StatusFunction-1A2B".clone_into(&mut config.function_name);
+        let mut context = Context::default();
+        context.env_config = Arc::new(config);
+        context.xray_trace_id =
+            Some("Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1".into());
+        context
+    }
+
+    #[test]
+    fn a_request_knows_its_function_and_its_trace() {
+        let request = event("/rawPath", json!("/sso/magento/status")).unwrap();
+        let invocation = &request.invocation;
+        assert_eq!(
+            invocation.function_name.as_deref(),
+            Some("account-linking-StatusFunction-1A2B")
+        );
+        assert_eq!(
+            invocation.trace_id,
+            TraceId::of_header("Root=1-5759e988-bd862e3fe1be46a994272793")
+        );
+        assert!(invocation.trace_id.is_some());
+    }
 
     fn event(member: &str, value: Value) -> Option<Request> {
         let mut event = json!({
@@ -145,7 +187,7 @@ mod tests {
             "isBase64Encoded": false
         });
         *event.pointer_mut(member).unwrap() = value;
-        request(serde_json::from_value(event).unwrap(), "id".to_owned())
+        request(serde_json::from_value(event).unwrap(), context(), false)
     }
 
     #[test]

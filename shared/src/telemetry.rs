@@ -1,5 +1,8 @@
 //! What is logged: one line of JSON per request, of allow-listed fields (docs/logging.md).
 //!
+//! The line is also where the metrics come from: its member `_aws` tells `CloudWatch` which of the others to count (embedded metric
+//! format), so nothing is called and nothing else is written.
+//!
 //! No subscriber for the libraries' own events is ever installed, so nothing but this module writes: no code, state, token,
 //! cookie, e-mail address or query string can reach the log by way of somebody's debug output.
 
@@ -8,6 +11,32 @@ use std::{error::Error, process::ExitCode};
 use serde::Serialize;
 
 use crate::{clock::Timestamp, config::ConfigError, flow::FlowId};
+
+/// What Lambda says of an invocation beside its event. Outside Lambda there is nothing to say.
+#[derive(Debug, Default)]
+pub struct Invocation {
+    /// The function's name in its stack.
+    pub function_name: Option<String>,
+    /// The trace it belongs to.
+    pub trace_id: Option<TraceId>,
+    /// Whether it is the first one of its environment.
+    pub cold_start: bool,
+}
+
+/// The id of a trace in X-Ray: `1-5759e988-bd862e3fe1be46a994272793`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct TraceId(String);
+
+impl TraceId {
+    /// The trace that `header` names, in the form of `X-Amzn-Trace-Id`: `Root=1-…;Parent=…;Sampled=1`.
+    #[must_use]
+    pub fn of_header(header: &str) -> Option<Self> {
+        let root = header.split(';').find_map(|part| part.trim().strip_prefix("Root="))?;
+        let is_hex = |part: &str, len| part.len() == len && part.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let (time, random) = root.strip_prefix("1-")?.split_once('-')?;
+        (is_hex(time, 8) && is_hex(random, 24)).then(|| Self(root.to_owned()))
+    }
+}
 
 /// What became of one request.
 #[derive(Debug, Serialize)]
@@ -19,12 +48,18 @@ pub struct Record<'a> {
     pub level: Level,
     /// The function.
     pub function: &'static str,
+    /// Its name in its stack, by which Lambda's own metrics know it too; outside Lambda the same as `function`.
+    #[serde(rename = "FunctionName")]
+    pub function_name: &'a str,
     /// What happened, in a word: `linked`, or an error code.
     pub outcome: &'a str,
     /// The answer's status.
     pub status: u16,
     /// The id that the caller was told.
     pub request_id: &'a str,
+    /// The trace, when Lambda names one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trace_id: Option<&'a TraceId>,
     /// The provider, when the request named one of ours.
     #[serde(rename = "provider.id", skip_serializing_if = "Option::is_none")]
     pub provider_id: Option<&'a str>,
@@ -37,6 +72,12 @@ pub struct Record<'a> {
     pub flow_id: Option<FlowId>,
     /// How long it took.
     pub duration_ms: u64,
+    /// How much of it was waiting for the provider, when it waited at all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub provider_ms: Option<u64>,
+    /// Whether it was the first request of its environment.
+    #[serde(skip)]
+    pub cold_start: bool,
     /// Why it was refused: what we were doing when it went wrong, and what that was due to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
@@ -57,7 +98,101 @@ pub enum Level {
 impl Record<'_> {
     /// Writes the record to standard output, the log.
     pub fn write(&self) {
-        write_line(self);
+        write_line(&Counted::of(self));
+    }
+}
+
+/// A record with what is counted of it.
+#[derive(Serialize)]
+struct Counted<'a> {
+    #[serde(flatten)]
+    record: &'a Record<'a>,
+    requests: u8,
+    failures: u8,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cold_starts: Option<u8>,
+    #[serde(rename = "_aws")]
+    metrics: EmbeddedMetrics,
+}
+
+impl<'a> Counted<'a> {
+    fn of(record: &'a Record<'a>) -> Self {
+        Self {
+            record,
+            requests: 1,
+            failures: u8::from(record.level == Level::Error),
+            cold_starts: record.cold_start.then_some(1),
+            metrics: EmbeddedMetrics::of(record),
+        }
+    }
+}
+
+/// The member that makes `CloudWatch` count a line: which members of it are metrics, and which are their dimensions.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct EmbeddedMetrics {
+    timestamp: i64,
+    cloud_watch_metrics: [Directive; 2],
+}
+
+#[derive(Clone, Copy, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Directive {
+    namespace: &'static str,
+    dimensions: &'static [&'static [&'static str]],
+    metrics: &'static [Metric],
+}
+
+#[derive(Clone, Copy, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Metric {
+    name: &'static str,
+    unit: &'static str,
+}
+
+const NAMESPACE: &str = "AccountLinking";
+
+/// The funnel: each outcome of each function.
+const BY_OUTCOME: Directive = Directive {
+    namespace: NAMESPACE,
+    dimensions: &[&["FunctionName"], &["FunctionName", "outcome"]],
+    metrics: &[count("requests")],
+};
+
+const FAILURES: Metric = count("failures");
+const DURATION: Metric = milliseconds("duration_ms");
+const PROVIDER: Metric = milliseconds("provider_ms");
+const COLD_STARTS: Metric = count("cold_starts");
+
+const fn count(name: &'static str) -> Metric {
+    Metric { name, unit: "Count" }
+}
+
+const fn milliseconds(name: &'static str) -> Metric {
+    Metric {
+        name,
+        unit: "Milliseconds",
+    }
+}
+
+impl EmbeddedMetrics {
+    fn of(record: &Record<'_>) -> Self {
+        // A directive must not name a member that the line lacks.
+        let metrics: &[Metric] = match (record.provider_ms, record.cold_start) {
+            (None, false) => &[FAILURES, DURATION],
+            (None, true) => &[FAILURES, DURATION, COLD_STARTS],
+            (Some(_), false) => &[FAILURES, DURATION, PROVIDER],
+            (Some(_), true) => &[FAILURES, DURATION, PROVIDER, COLD_STARTS],
+        };
+        let of_function = Directive {
+            namespace: NAMESPACE,
+            dimensions: &[&["FunctionName"]],
+            metrics,
+        };
+        Self {
+            timestamp: record.timestamp.unix_ms(),
+            cloud_watch_metrics: [BY_OUTCOME, of_function],
+        }
     }
 }
 
@@ -122,26 +257,115 @@ fn display_if_some<S: serde::Serializer>(value: &Option<impl ToString>, serializ
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
+
+    fn record() -> Record<'static> {
+        Record {
+            timestamp: Timestamp::from_unix_ms(1_585_699_200_123),
+            level: Level::Warn,
+            function: "callback",
+            function_name: "callback",
+            outcome: "flow_unknown",
+            status: 400,
+            request_id: "id",
+            trace_id: None,
+            provider_id: Some("magento"),
+            flow_id: None,
+            duration_ms: 7,
+            provider_ms: None,
+            cold_start: false,
+            cause: None,
+        }
+    }
+
+    fn line(record: &Record<'_>) -> Value {
+        serde_json::to_value(Counted::of(record)).unwrap()
+    }
 
     #[test]
     fn a_record_is_one_line_of_json_whatever_is_in_it() {
         let record = Record {
-            timestamp: Timestamp::from_unix_ms(0),
-            level: Level::Warn,
-            function: "callback",
-            outcome: "flow_unknown",
-            status: 400,
             request_id: "id\n\u{1b}[31m",
-            provider_id: Some("magento"),
-            flow_id: None,
-            duration_ms: 7,
             cause: Some("a\r\nb".to_owned()),
+            ..record()
         };
+        let line = serde_json::to_string(&Counted::of(&record)).unwrap();
+        let (told, counted) = line.split_once(r#","_aws":"#).unwrap();
         assert_eq!(
-            serde_json::to_string(&record).unwrap(),
-            r#"{"timestamp":"1970-01-01T00:00:00Z","level":"WARN","function":"callback","outcome":"flow_unknown","status":400,"request_id":"id\n\u001b[31m","provider.id":"magento","duration_ms":7,"cause":"a\r\nb"}"#
+            told,
+            r#"{"timestamp":"2020-04-01T00:00:00Z","level":"WARN","function":"callback","FunctionName":"callback","outcome":"flow_unknown","status":400,"request_id":"id\n\u001b[31m","provider.id":"magento","duration_ms":7,"cause":"a\r\nb","requests":1,"failures":0"#
         );
+        assert_eq!(
+            counted,
+            r#"{"Timestamp":1585699200123,"CloudWatchMetrics":[{"Namespace":"AccountLinking","Dimensions":[["FunctionName"],["FunctionName","outcome"]],"Metrics":[{"Name":"requests","Unit":"Count"}]},{"Namespace":"AccountLinking","Dimensions":[["FunctionName"]],"Metrics":[{"Name":"failures","Unit":"Count"},{"Name":"duration_ms","Unit":"Milliseconds"}]}]}}"#
+        );
+    }
+
+    /// The rules of the embedded metric format that `CloudWatch` enforces by ignoring the line.
+    #[test]
+    fn every_metric_and_dimension_is_a_member_of_its_line() {
+        for (provider_ms, cold_start) in [(None, false), (None, true), (Some(0), false), (Some(3), true)] {
+            let record = Record {
+                provider_ms,
+                cold_start,
+                ..record()
+            };
+            let line = line(&record);
+            let mut counted = Vec::new();
+            for directive in line["_aws"]["CloudWatchMetrics"].as_array().unwrap() {
+                for dimension in directive["Dimensions"].as_array().unwrap() {
+                    for name in dimension.as_array().unwrap() {
+                        assert!(line[name.as_str().unwrap()].is_string(), "{name}: {line}");
+                    }
+                }
+                for metric in directive["Metrics"].as_array().unwrap() {
+                    let name = metric["Name"].as_str().unwrap();
+                    assert!(line[name].is_number(), "{name}: {line}");
+                    counted.push(name);
+                }
+            }
+            assert_eq!(counted.contains(&"provider_ms"), provider_ms.is_some());
+            assert_eq!(counted.contains(&"cold_starts"), cold_start);
+        }
+    }
+
+    #[test]
+    fn what_we_failed_at_counts_as_a_failure_and_what_we_refused_does_not() {
+        for (level, failures) in [(Level::Info, 0), (Level::Warn, 0), (Level::Error, 1)] {
+            assert_eq!(line(&Record { level, ..record() })["failures"], failures, "{level:?}");
+        }
+    }
+
+    #[test]
+    fn a_trace_is_its_root_and_nothing_else_is_one() {
+        let root = "1-5759e988-bd862e3fe1be46a994272793";
+        for header in [
+            format!("Root={root}"),
+            format!("Root={root};Parent=53995c3f42cd8ad8;Sampled=1;Lineage=a:0"),
+            format!("Self=1-67891234-12456789abcdef012345678;Root={root}"),
+        ] {
+            let trace = TraceId::of_header(&header).unwrap();
+            let line = line(&Record {
+                trace_id: Some(&trace),
+                ..record()
+            });
+            assert_eq!(line["trace_id"], root, "{header}");
+        }
+        for header in [
+            "",
+            root,
+            "Root=",
+            "Root=1-5759e988",
+            "Root=2-5759e988-bd862e3fe1be46a994272793",
+            "Root=1-5759e988-bd862e3fe1be46a99427279",
+            "Root=1-5759e98g-bd862e3fe1be46a994272793",
+            "Root=1-5759e988-bd862e3fe1be46a99427279\n",
+            "root=1-5759e988-bd862e3fe1be46a994272793",
+        ] {
+            assert_eq!(TraceId::of_header(header), None, "{header}");
+        }
     }
 
     #[test]

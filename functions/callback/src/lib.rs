@@ -213,13 +213,12 @@ async fn handle(app: &App, exchange: &mut Exchange<'_>) -> Result<Answer, Callba
     exchange.reload_may_help = false;
     exchange.set_cookies.push(cookies::clear(&cookie));
 
-    let code = provider.accept(response, now, request.deadline).await?;
-    let id_token = provider
-        .redeem(code, &flow.code_verifier, now, request.deadline, &*app.random)
-        .await?;
-    let verified = provider
-        .verify(&id_token, &flow.nonce, app.clock.now(), request.deadline)
-        .await?;
+    let accepting = provider.accept(response, now, request.deadline);
+    let code = exchange.waiting_for_provider(accepting).await?;
+    let redeeming = provider.redeem(code, &flow.code_verifier, now, request.deadline, &*app.random);
+    let id_token = exchange.waiting_for_provider(redeeming).await?;
+    let verifying = provider.verify(&id_token, &flow.nonce, app.clock.now(), request.deadline);
+    let verified = exchange.waiting_for_provider(verifying).await?;
 
     match continued {
         Continued::Link(started) => link::finish(app, exchange, &flow, started, verified).await,

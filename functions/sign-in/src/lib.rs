@@ -130,9 +130,9 @@ async fn handle(app: &App, exchange: &mut Exchange<'_>) -> Result<Answer, SignIn
 
     let flow = Flow::start(provider.id().clone(), Purpose::SignIn { challenge }, now, &*app.random)?;
     exchange.flow = Some(flow.id);
-    let location = provider
-        .authorization_request(&flow, &UserChoice::default(), now, request.deadline, &*app.random)
-        .await?;
+    let (choice, deadline) = (UserChoice::default(), request.deadline);
+    let pushing = provider.authorization_request(&flow, &choice, now, deadline, &*app.random);
+    let location = exchange.waiting_for_provider(pushing).await?;
 
     let keys = app.flow_keys.current(now, request.deadline).await?;
     exchange.set_cookies = kept_flows::keep(&keys, &cookies, &flow, now, &*app.random)?;

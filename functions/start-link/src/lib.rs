@@ -205,9 +205,8 @@ async fn handle(app: &App, exchange: &mut Exchange<'_>) -> Result<Answer, StartL
     };
     let flow = Flow::start(provider.id().clone(), purpose, now, &*app.random)?;
     exchange.flow = Some(flow.id);
-    let location = provider
-        .authorization_request(&flow, &form.choice, now, request.deadline, &*app.random)
-        .await?;
+    let pushing = provider.authorization_request(&flow, &form.choice, now, request.deadline, &*app.random);
+    let location = exchange.waiting_for_provider(pushing).await?;
 
     let keys = app.flow_keys.current(now, request.deadline).await?;
     exchange.set_cookies = kept_flows::keep(&keys, &cookies, &flow, now, &*app.random)?;

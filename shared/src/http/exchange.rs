@@ -1,5 +1,7 @@
 //! One request and its answer: what a handler has learned so far decides where a refusal leads and what the log says.
 
+use std::{future::Future, time::Duration};
+
 use http::Response;
 
 use super::{
@@ -82,6 +84,7 @@ pub struct Exchange<'a> {
     function: &'static str,
     site: &'a Site,
     received_at: Timestamp,
+    waited_for_provider: Duration,
 }
 
 impl<'a> Exchange<'a> {
@@ -105,7 +108,16 @@ impl<'a> Exchange<'a> {
             function,
             site,
             received_at: now,
+            waited_for_provider: Duration::ZERO,
         }
+    }
+
+    /// Awaits `call`, which asks the provider, and counts the time it takes.
+    pub async fn waiting_for_provider<T>(&mut self, call: impl Future<Output = T>) -> T {
+        let before = self.request.deadline.left();
+        let answer = call.await;
+        self.waited_for_provider += before.saturating_sub(self.request.deadline.left());
+        answer
     }
 
     /// Answers, and logs what became of the request.
@@ -131,16 +143,22 @@ impl<'a> Exchange<'a> {
         for cookie in &self.set_cookies {
             answer::set_cookie(&mut response, cookie);
         }
+        let invocation = &self.request.invocation;
+        let waited_ms = u64::try_from(self.waited_for_provider.as_millis()).unwrap_or(u64::MAX);
         Record {
             timestamp: now,
             level,
             function: self.function,
+            function_name: invocation.function_name.as_deref().unwrap_or(self.function),
             outcome,
             status: response.status().as_u16(),
             request_id: &self.request.id,
+            trace_id: invocation.trace_id.as_ref(),
             provider_id: self.provider.as_ref().map(ProviderId::as_str),
             flow_id: self.flow,
             duration_ms: now.unix_ms().abs_diff(self.received_at.unix_ms()),
+            provider_ms: Some(waited_ms).filter(|waited| *waited > 0), // what was at hand took no time
+            cold_start: invocation.cold_start,
             cause,
         }
         .write();
@@ -166,5 +184,51 @@ impl<'a> Exchange<'a> {
             (Destination::Page(target), code) => answer::back_to(self.site, target, code.as_str(), provider),
         };
         answer::see_other(&location)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use http::Method;
+
+    use super::*;
+    use crate::config::{Environment, Reader};
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_waited_for_the_provider_adds_up_and_nothing_else_does() {
+        let mut environment = Environment::default();
+        environment.set("PUBLIC_ORIGIN", "https://accounts.example");
+        environment.set("SETTINGS_URL", "https://accounts.example/user");
+        environment.set("SIGN_IN_URL", "https://accounts.example/sign-in");
+        let site = Site::read(&mut Reader::new(&environment)).unwrap();
+        let request = Request::from_parts(
+            Method::GET,
+            String::new(),
+            String::new(),
+            http::HeaderMap::new(),
+            Vec::new(),
+            "id".to_owned(),
+        );
+        let now = Timestamp::from_unix_ms(0);
+        let mut exchange = Exchange::begin("callback", &site, &request, Audience::Navigation, now);
+        let takes = |milliseconds| tokio::time::sleep(Duration::from_millis(milliseconds));
+
+        exchange.waiting_for_provider(takes(300)).await;
+        takes(1000).await;
+        let answer = exchange
+            .waiting_for_provider(async {
+                takes(40).await;
+                Ok::<_, Infallible>("token")
+            })
+            .await;
+
+        assert_eq!(answer, Ok("token"));
+        let waited = exchange.waited_for_provider;
+        assert!(
+            waited >= Duration::from_millis(340) && waited < Duration::from_millis(350),
+            "{waited:?}"
+        );
     }
 }

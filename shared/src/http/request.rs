@@ -8,7 +8,7 @@ use http::{
 };
 use serde_json::{Map, Value};
 
-use crate::{clock::Deadline, jose::unique_json::parse_object};
+use crate::{clock::Deadline, jose::unique_json::parse_object, telemetry::Invocation};
 
 /// How long a request may take from its start (contract section 7). Lambda's own time-out is 10 s.
 pub const REQUEST_BUDGET: Duration = Duration::from_millis(7500);
@@ -58,6 +58,8 @@ pub struct Request {
     pub deadline: Deadline,
     /// Who signed it, on a route whose callers the gateway verifies (AWS IAM): an ARN; in the local stack an access key id.
     pub iam_caller: Option<String>,
+    /// What Lambda says of it, for the log.
+    pub invocation: Invocation,
     path: String,
     query: String,
     body: Vec<u8>,
@@ -90,6 +92,7 @@ impl Request {
             id,
             deadline: Deadline::within(REQUEST_BUDGET),
             iam_caller: None,
+            invocation: Invocation::default(),
             path,
             query,
             body,

@@ -9,10 +9,11 @@ use http::Uri;
 use serde::Deserialize;
 
 use crate::{
+    additional_roots::AdditionalRoots,
     clock::Timestamp,
     flow::ReturnTarget,
     identity::{Issuer, ProviderId},
-    outbound::Locality,
+    outbound::{HttpClient, Locality},
     requirement::LinkingRequired,
     seal::FlowKeys,
 };
@@ -65,6 +66,8 @@ pub struct ConfigError(pub Vec<String>);
 pub struct Reader<'a> {
     environment: &'a Environment,
     mistakes: Vec<String>,
+    additional_roots: Option<AdditionalRoots>,
+    http_client: Option<HttpClient>,
 }
 
 impl<'a> Reader<'a> {
@@ -74,7 +77,27 @@ impl<'a> Reader<'a> {
         Self {
             environment,
             mistakes: Vec::new(),
+            additional_roots: None,
+            http_client: None,
         }
+    }
+
+    /// `ADDITIONAL_ROOTS`, read once whoever asks; none where that is a mistake, which [`Self::finish`] reports.
+    pub fn additional_roots(&mut self) -> AdditionalRoots {
+        if let Some(roots) = &self.additional_roots {
+            return roots.clone();
+        }
+        let roots = AdditionalRoots::read(self).unwrap_or_default();
+        self.additional_roots.insert(roots).clone()
+    }
+
+    /// The HTTPS client of a configuration of `locality`: everybody's, made when the first asks, so that what one learned of a server
+    /// (TLS sessions) serves the others.
+    pub fn http_client(&mut self, locality: Locality) -> HttpClient {
+        let additional_roots = self.additional_roots();
+        self.http_client
+            .get_or_insert_with(|| HttpClient::trusting(locality, &additional_roots))
+            .clone()
     }
 
     /// The variable's value, when it has one.

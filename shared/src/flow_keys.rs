@@ -10,7 +10,6 @@ use crate::{
     clock::{Deadline, Timestamp},
     config::{FlowKeysSource, Reader, Site},
     http::{problem::ErrorCode, request::REQUEST_BUDGET},
-    outbound::HttpClient,
     seal::{FlowKeys, FlowKeysError, Kind, OpenError},
     secrets::{SecretError, SecretStore},
 };
@@ -92,7 +91,7 @@ impl FlowKeyRing {
             FlowKeysSource::Secret(arn) => {
                 let aws = AwsEnvironment::read(reader)?;
                 let site = site?;
-                let store = SecretStore::new(aws, HttpClient::new(site.locality));
+                let store = SecretStore::new(aws, reader.http_client(site.locality));
                 let (origin, keys) = (site.origin.clone(), Cached::new(LIFETIMES));
                 Some(Self(Source::Secret(Box::new(Secret {
                     arn,

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod additional_roots;
 pub mod aws;
 pub mod cached;
 pub mod clock;

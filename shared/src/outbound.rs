@@ -31,6 +31,8 @@ use tokio::{
 };
 use tower_service::Service;
 
+use crate::additional_roots::AdditionalRoots;
+
 #[cfg(test)]
 pub(crate) mod scripted_server;
 
@@ -135,10 +137,16 @@ pub struct HttpClient {
 impl HttpClient {
     /// A client for a configuration of `locality`, which trusts Mozilla's certificate authorities.
     #[must_use]
-    #[expect(clippy::missing_panics_doc, reason = "ring has the cipher suites of TLS 1.2 and 1.3")]
     pub fn new(locality: Locality) -> Self {
+        Self::trusting(locality, &AdditionalRoots::default())
+    }
+
+    /// A client for a configuration of `locality`, which trusts Mozilla's certificate authorities and `additional_roots`.
+    #[must_use]
+    #[expect(clippy::missing_panics_doc, reason = "ring has the cipher suites of TLS 1.2 and 1.3")]
+    pub fn trusting(locality: Locality, additional_roots: &AdditionalRoots) -> Self {
         let roots = RootCertStore {
-            roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
+            roots: [webpki_roots::TLS_SERVER_ROOTS, additional_roots.anchors()].concat(),
         };
         #[expect(
             clippy::expect_used,

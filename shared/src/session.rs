@@ -17,7 +17,7 @@ use crate::{
     },
     identity::{AccountId, EmailAddress, SessionId},
     jose::{Algorithm, CompactJws, JwsError, KeySet, KeySource, KeysUnavailable, RemoteKeySet, VerifiedJwt},
-    outbound::{HttpClient, Locality},
+    outbound::Locality,
 };
 
 /// How long a session must last at least for a flow to be started in it: a flow's ten minutes, and one for the clocks.
@@ -145,7 +145,8 @@ impl Sessions {
             let locality = site.map_or(Locality::Deployed, |site| site.locality);
             match url.parse::<Uri>().ok().filter(|uri| locality.allows_uri(uri)) {
                 Some(uri) => {
-                    let remote = RemoteKeySet::new(HttpClient::new(locality), uri, JWKS_TIMEOUT);
+                    let client = reader.http_client(locality);
+                    let remote = RemoteKeySet::new(client, uri, JWKS_TIMEOUT);
                     sources.push(KeySource::Remote(Box::new(remote)));
                 }
                 None => reader.mistake(

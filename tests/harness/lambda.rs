@@ -18,7 +18,8 @@ use tokio::net::TcpStream;
 use crate::engines::free_address;
 
 /// The variables of a function, as far as a local one has them (contract section 8), and those that Lambda sets for it.
-const VARIABLES: [&str; 21] = [
+const VARIABLES: [&str; 22] = [
+    "ADDITIONAL_ROOTS",
     "PUBLIC_ORIGIN",
     "SETTINGS_URL",
     "SIGN_IN_URL",

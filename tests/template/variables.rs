@@ -10,7 +10,8 @@ use account_linking::{
 use crate::document;
 
 /// Every variable of contract section 8, but for `PORT` and the like, which are the local stack's.
-const ALL: [&str; 18] = [
+const ALL: [&str; 19] = [
+    "ADDITIONAL_ROOTS",
     "PUBLIC_ORIGIN",
     "SETTINGS_URL",
     "SIGN_IN_URL",

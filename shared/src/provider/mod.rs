@@ -57,8 +57,8 @@ impl Providers {
         let locality = site.map_or(Locality::Deployed, |site| site.locality);
         let settings = settings::read(reader, locality);
         let timeout = read_provider_timeout(reader);
+        let client = reader.http_client(locality);
         let (settings, timeout, site) = (settings?, timeout?, site?);
-        let client = HttpClient::new(locality);
         let store = if settings.iter().any(ProviderSettings::needs_aws) {
             Some(SecretStore::new(AwsEnvironment::read(reader)?, client.clone()))
         } else {

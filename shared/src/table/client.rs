@@ -22,7 +22,7 @@ use super::{
     error::{RequestFailure, TableError},
     transaction::may_pass_later,
 };
-use crate::{aws::AwsEnvironment, clock::Deadline};
+use crate::{additional_roots::AdditionalRoots, aws::AwsEnvironment, clock::Deadline};
 
 /// Amazon's own root certificates, to which all of its endpoints lead. Reading the system's certificate directory instead costs
 /// more than the rest of a cold start's set-up.
@@ -76,12 +76,12 @@ impl CallLimits {
 }
 
 /// A client for `aws`. Credentials and region are given, so that nothing is looked up.
-pub(super) fn connect(aws: &AwsEnvironment, limits: CallLimits) -> Client {
+pub(super) fn connect(aws: &AwsEnvironment, additional_roots: &AdditionalRoots, limits: CallLimits) -> Client {
     let mut config = Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new(aws.region.clone()))
         .credentials_provider(aws.credentials.clone())
-        .http_client(https_client())
+        .http_client(https_client(additional_roots))
         .retry_config(
             RetryConfig::standard()
                 .with_max_attempts(limits.attempts)
@@ -96,8 +96,12 @@ pub(super) fn connect(aws: &AwsEnvironment, limits: CallLimits) -> Client {
     Client::from_conf(config.build())
 }
 
-fn https_client() -> aws_sdk_dynamodb::config::SharedHttpClient {
+fn https_client(additional_roots: &AdditionalRoots) -> aws_sdk_dynamodb::config::SharedHttpClient {
     let roots = TrustStore::empty().with_pem_certificate(AMAZON_ROOTS);
+    let roots = match additional_roots.pem() {
+        Some(pem) => roots.with_pem_certificate(pem),
+        None => roots,
+    };
     let builder = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring));
     match TlsContext::builder().with_trust_store(roots).build() {
         Ok(context) => builder.tls_context(context).build_https(),

@@ -41,7 +41,7 @@ mod unlink;
 
 use aws_sdk_dynamodb::Client;
 
-use crate::{aws::AwsEnvironment, config::Reader};
+use crate::{additional_roots::AdditionalRoots, aws::AwsEnvironment, config::Reader};
 
 pub use self::{
     claim::{AttemptId, CLAIM_RETENTION, ClaimError},
@@ -64,18 +64,24 @@ pub struct Table {
 }
 
 impl Table {
-    /// Reads `TABLE_NAME` and the variables of [`AwsEnvironment`].
+    /// Reads `TABLE_NAME`, `ADDITIONAL_ROOTS` and the variables of [`AwsEnvironment`].
     pub fn read(reader: &mut Reader<'_>) -> Option<Self> {
         let name = reader.required("TABLE_NAME").map(str::to_owned);
         let aws = AwsEnvironment::read(reader);
-        Some(Self::connect(&aws?, name?, CallLimits::default()))
+        let additional_roots = reader.additional_roots();
+        let limits = CallLimits::default();
+        Some(Self {
+            client: client::connect(&aws?, &additional_roots, limits),
+            name: name?,
+            limits,
+        })
     }
 
     /// The table called `name` in `aws`. Nothing is sent before the first call.
     #[must_use]
     pub fn connect(aws: &AwsEnvironment, name: String, limits: CallLimits) -> Self {
         Self {
-            client: client::connect(aws, limits),
+            client: client::connect(aws, &AdditionalRoots::default(), limits),
             name,
             limits,
         }

@@ -10,7 +10,7 @@ FUNCTIONS := $(notdir $(patsubst %/Cargo.toml,%,$(wildcard functions/*/Cargo.tom
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help test fmt template lint docs unit browser build lambda deny tools machine
+.PHONY: help test fmt template lint docs unit browser build lambda bench peers deny tools machine
 
 help: ## This list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -46,6 +46,15 @@ lambda: build ## Routes, journeys and contract again, through the compiled funct
 	FUNCTIONS=compiled tests/tools/dynamodb-local.sh with cargo nextest run --locked --workspace \
 		--filterset 'binary(/^(calls|contract|journeys|routes)$$/) and not test(/^(requirement|time)::/)'
 
+bench: build ## The functions against an empty one, every bound beside its figure; PEERS=1: against Node and Python, and README's plot anew
+	cargo lambda build --locked --release --package empty
+	$(if $(PEERS),$(MAKE) peers)
+	cargo run --locked --release --package bench -- compare $(if $(PEERS),--peers)
+
+# What the same would be in Node and in Python.
+peers: .tools/peers/requirements.txt
+	cd tests/bench/peers/node && npm ci && npm run build
+
 deny: ## Licences, bans and sources of the dependencies; needs cargo-deny
 	cargo deny --locked check bans licenses sources
 
@@ -59,6 +68,12 @@ machine:
 	rm -rf .tools/python
 	python3 -m venv .tools/python
 	.tools/python/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	cp $< $@
+
+.tools/peers/requirements.txt: tests/bench/peers/python/requirements.txt
+	rm -rf .tools/peers
+	python3 -m venv .tools/peers
+	.tools/peers/bin/pip install --quiet --disable-pip-version-check --requirement $<
 	cp $< $@
 
 .tools/dynamodb-local/package: tests/tools/dynamodb-local.sh

@@ -165,16 +165,7 @@ pub struct Site {
 impl Site {
     /// Reads `PUBLIC_ORIGIN`, `SETTINGS_URL`, `SIGN_IN_URL` and `ONBOARDING_URL`.
     pub fn read(reader: &mut Reader<'_>) -> Option<Self> {
-        let origin = reader.required("PUBLIC_ORIGIN").and_then(|text| {
-            let origin = parse_origin(text);
-            if origin.is_none() {
-                reader.mistake(
-                    "PUBLIC_ORIGIN",
-                    "must be an origin, https://host or https://host:port (http only for localhost and *.localhost)",
-                );
-            }
-            origin
-        });
+        let origin = read_origin(reader);
         // While the origin is unknown the pages are held to the stricter rule.
         let locality = origin.as_ref().map_or(Locality::Deployed, |(_, locality)| *locality);
         let settings = PageUrl::read(reader, "SETTINGS_URL", locality);
@@ -218,6 +209,18 @@ pub fn read_sign_in_complete(reader: &mut Reader<'_>, site: Option<&Site>) -> Op
     // While the site is unknown the page is held to the laxer rule, so that it is not blamed for another variable's mistake.
     let locality = site.map_or(Locality::Local, |site| site.locality);
     PageUrl::read(reader, "SIGN_IN_COMPLETE_URL", locality)
+}
+
+/// `PUBLIC_ORIGIN`, as a browser writes it, and what follows from its host.
+pub fn read_origin(reader: &mut Reader<'_>) -> Option<(String, Locality)> {
+    let origin = parse_origin(reader.required("PUBLIC_ORIGIN")?);
+    if origin.is_none() {
+        reader.mistake(
+            "PUBLIC_ORIGIN",
+            "must be an origin, https://host or https://host:port (http only for localhost and *.localhost)",
+        );
+    }
+    origin
 }
 
 /// `scheme://host[:port]` in the form browsers put into `Origin`: lower case, no default port, nothing behind it.

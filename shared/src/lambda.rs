@@ -6,6 +6,7 @@
 use std::{
     collections::HashMap,
     convert::Infallible,
+    error::Error,
     process::ExitCode,
     sync::atomic::{AtomicBool, Ordering},
 };
@@ -16,14 +17,14 @@ use http::{
     header::{COOKIE, SET_COOKIE},
 };
 use lambda_http::{
-    lambda_runtime::{self, Context, LambdaEvent},
+    lambda_runtime::{self, Context, Diagnostic, LambdaEvent},
     service_fn,
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
     http::request::Request,
-    telemetry::{Invocation, TraceId},
+    telemetry::{Invocation, TraceId, cause_of},
 };
 
 /// An event of an HTTP API (payload format 2.0), as far as it matters here. It has no `Debug`: it holds cookies and codes.
@@ -96,12 +97,9 @@ fn request(event: Event, context: Context, cold_start: bool) -> Option<Request> 
         }
     }
     let query = event.raw_query_string.unwrap_or_default();
+    let invocation = invocation(&context, cold_start);
     let mut request = Request::from_parts(method, event.raw_path, query, headers, body, context.request_id);
-    request.invocation = Invocation {
-        function_name: Some(context.env_config.function_name.clone()),
-        trace_id: context.xray_trace_id.as_deref().and_then(TraceId::of_header),
-        cold_start,
-    };
+    request.invocation = invocation;
     request.iam_caller = event
         .request_context
         .authorizer
@@ -140,6 +138,38 @@ pub async fn serve(respond: impl AsyncFn(Request) -> Response<String>) -> ExitCo
         Ok(()) => ExitCode::SUCCESS,
         // The runtime API has gone away, and the environment with it.
         Err(_) => ExitCode::FAILURE,
+    }
+}
+
+/// Runs on every event of a schedule for as long as the environment lives.
+///
+/// `run` gets the event, Lambda's request id and what else Lambda says. What fails is counted by Lambda, which says so to whoever asked.
+pub async fn serve_schedule<T: DeserializeOwned, E: Error>(
+    run: impl AsyncFn(T, String, Invocation) -> Result<(), E>,
+) -> ExitCode {
+    let (run, warm) = (&run, &AtomicBool::new(false));
+    let handler = service_fn(async |event: LambdaEvent<T>| {
+        let id = event.context.request_id.clone();
+        let cold_start = !warm.swap(true, Ordering::Relaxed);
+        let outcome = run(event.payload, id, invocation(&event.context, cold_start)).await;
+        outcome.map_err(|error| Diagnostic {
+            error_type: "Failed".to_owned(),
+            error_message: cause_of(&error),
+        })
+    });
+    match lambda_runtime::run(handler).await {
+        Ok(()) => ExitCode::SUCCESS,
+        // The runtime API has gone away, and the environment with it.
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+/// What `context` says beside the event.
+fn invocation(context: &Context, cold_start: bool) -> Invocation {
+    Invocation {
+        function_name: Some(context.env_config.function_name.clone()),
+        trace_id: context.xray_trace_id.as_deref().and_then(TraceId::of_header),
+        cold_start,
     }
 }
 

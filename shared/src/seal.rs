@@ -5,7 +5,7 @@
 //! opens only as what it was sealed as, under the name it was sealed for, in the environment it was sealed in.
 //!
 //! A nonce is random. 2³² values under one key keep the chance of a repetition below 2⁻³² (NIST SP 800-38D, 8.3); rotation
-//! (docs/runbook.md) replaces a key long before that.
+//! (`functions/rotate-flow-keys`) replaces a key long before that.
 
 use std::fmt;
 

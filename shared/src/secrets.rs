@@ -3,7 +3,10 @@
 //! Two more SDK crates would bring code for some hundred operations of which we use one apiece. The signature (version 4)
 //! is the SDK's own crate's.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    fmt,
+    time::{Duration, SystemTime},
+};
 
 use aws_sigv4::{
     http_request::{SignableBody, SignableRequest, SigningSettings, sign},
@@ -11,7 +14,7 @@ use aws_sigv4::{
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use http::{HeaderValue, Method, Request, StatusCode, header::CONTENT_TYPE};
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use crate::{
@@ -41,7 +44,13 @@ pub enum SecretError {
         #[source]
         source: OutboundError,
     },
-    /// The service refused: no permission, no such secret or key.
+    /// There is no such secret, or it has no value yet.
+    #[error("{0} knows no such value")]
+    NotFound(&'static str),
+    /// A version of this id has another value.
+    #[error("{0} has another value under this version's id")]
+    AlreadyExists(&'static str),
+    /// The service refused: no permission, no such key.
     #[error("{service} refused with status {status}")]
     Refused {
         /// Secrets Manager or KMS.
@@ -74,6 +83,26 @@ impl KmsAlgorithm {
     }
 }
 
+/// One version of a secret.
+#[derive(Clone)]
+pub struct SecretVersion {
+    /// Its id, which its writer chose.
+    pub id: String,
+    /// When it was written.
+    pub created_at: Timestamp,
+    /// The secret.
+    pub text: String,
+}
+
+impl fmt::Debug for SecretVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SecretVersion")
+            .field("id", &self.id)
+            .field("created_at", &self.created_at)
+            .finish_non_exhaustive()
+    }
+}
+
 /// Calls Secrets Manager and KMS with this process's credentials.
 #[derive(Clone, Debug)]
 pub struct SecretStore {
@@ -91,6 +120,11 @@ const SECRETS_MANAGER: Service = Service {
     name: "Secrets Manager",
     signing_name: "secretsmanager",
     target: "secretsmanager.GetSecretValue",
+};
+
+const SECRETS_MANAGER_PUT: Service = Service {
+    target: "secretsmanager.PutSecretValue",
+    ..SECRETS_MANAGER
 };
 
 const KMS_SIGN: Service = Service {
@@ -118,12 +152,62 @@ impl SecretStore {
             #[serde(rename = "SecretString")]
             secret: String,
         }
+        let answer: Answer = self.get(arn, now, deadline).await?;
+        Ok(answer.secret)
+    }
+
+    /// The current version of the secret `arn` (`GetSecretValue`); none when it never had a value.
+    pub async fn current_version(
+        &self,
+        arn: &str,
+        now: Timestamp,
+        deadline: Deadline,
+    ) -> Result<Option<SecretVersion>, SecretError> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Answer {
+            version_id: String,
+            created_date: f64,
+            secret_string: String,
+        }
+        let answer: Answer = match self.get(arn, now, deadline).await {
+            Ok(answer) => answer,
+            Err(SecretError::NotFound(_)) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let since_epoch = Duration::try_from_secs_f64(answer.created_date)
+            .map_err(|_| SecretError::Unusable(SECRETS_MANAGER.name))?;
+        Ok(Some(SecretVersion {
+            id: answer.version_id,
+            created_at: Timestamp::from_unix_ms(0).plus(since_epoch),
+            text: answer.secret_string,
+        }))
+    }
+
+    /// Makes `text` the current version of the secret `arn`, under the id `version` (`PutSecretValue`).
+    ///
+    /// Done again with the same text it changes nothing; with another text it is refused ([`SecretError::AlreadyExists`]).
+    pub async fn put_version(
+        &self,
+        arn: &str,
+        version: &str,
+        text: &str,
+        now: Timestamp,
+        deadline: Deadline,
+    ) -> Result<(), SecretError> {
+        let endpoint = self.aws.secrets_manager_endpoint.as_deref();
+        let request = json!({ "SecretId": arn, "ClientRequestToken": version, "SecretString": text });
+        self.call(&SECRETS_MANAGER_PUT, endpoint, &request, now, deadline)
+            .await?;
+        Ok(())
+    }
+
+    async fn get<T: DeserializeOwned>(&self, arn: &str, now: Timestamp, deadline: Deadline) -> Result<T, SecretError> {
         let endpoint = self.aws.secrets_manager_endpoint.as_deref();
         let body = self
             .call(&SECRETS_MANAGER, endpoint, &json!({ "SecretId": arn }), now, deadline)
             .await?;
-        let answer: Answer = serde_json::from_slice(&body).map_err(|_| SecretError::Unusable(SECRETS_MANAGER.name))?;
-        Ok(answer.secret)
+        serde_json::from_slice(&body).map_err(|_| SecretError::Unusable(SECRETS_MANAGER.name))
     }
 
     /// `digest`, a SHA-256, signed with the key `arn` (`Sign`). An ECDSA signature comes in DER.
@@ -202,10 +286,7 @@ impl SecretStore {
         })?;
         match answer.status() {
             StatusCode::OK => Ok(answer.into_body()),
-            status => Err(SecretError::Refused {
-                service: service.name,
-                status,
-            }),
+            status => Err(refusal(service.name, status, answer.body())),
         }
     }
 
@@ -247,6 +328,23 @@ impl SecretStore {
         let (instructions, _signature) = sign(signable, &parameters.into()).ok()?.into_parts();
         instructions.apply_to_request_http1x(&mut request);
         Some(request)
+    }
+}
+
+/// What a refusal means, by the name of its exception.
+fn refusal(service: &'static str, status: StatusCode, body: &[u8]) -> SecretError {
+    #[derive(Deserialize)]
+    struct Refusal {
+        #[serde(rename = "__type")]
+        exception: String,
+    }
+    let named = serde_json::from_slice(body).map(|refusal: Refusal| refusal.exception);
+    // The name may come with its namespace: `com.amazonaws.secretsmanager#ResourceNotFoundException`.
+    let exception = named.as_deref().unwrap_or_default().rsplit('#').next();
+    match exception {
+        Some("ResourceNotFoundException") => SecretError::NotFound(service),
+        Some("ResourceExistsException") => SecretError::AlreadyExists(service),
+        _ => SecretError::Refused { service, status },
     }
 }
 

@@ -95,6 +95,37 @@ pub enum Level {
     Error,
 }
 
+/// What became of one run of a function that a schedule starts.
+#[derive(Debug, Serialize)]
+pub struct Run<'a> {
+    /// When it ended.
+    #[serde(serialize_with = "display")]
+    pub timestamp: Timestamp,
+    /// `INFO`, or `ERROR` when it failed.
+    pub level: Level,
+    /// The function.
+    pub function: &'static str,
+    /// What it did, in a word.
+    pub outcome: &'static str,
+    /// Lambda's request id.
+    pub request_id: &'a str,
+    /// The trace, when Lambda names one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trace_id: Option<&'a TraceId>,
+    /// How long it took.
+    pub duration_ms: u64,
+    /// Why it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
+}
+
+impl Run<'_> {
+    /// Writes the run to standard output, the log.
+    pub fn write(&self) {
+        write_line(self);
+    }
+}
+
 impl Record<'_> {
     /// Writes the record to standard output, the log.
     pub fn write(&self) {

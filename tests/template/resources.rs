@@ -125,6 +125,32 @@ fn every_function_is_traced_and_deployed_gradually_behind_an_alias() {
 }
 
 #[test]
+fn secrets_are_encrypted_and_none_is_written_down_in_the_template() {
+    let template = document::read("template.yaml");
+    let mut seen = 0;
+    for (name, secret) in document::resources(&template, "AWS::SecretsManager::Secret") {
+        let properties = &secret["Properties"];
+        assert_eq!(properties["KmsKeyId"], json!({"GetAtt": "DataKey.Arn"}), "{name}");
+        assert_eq!(properties["SecretString"], Value::Null, "{name}");
+        seen += 1;
+    }
+    assert_eq!(seen, 2);
+}
+
+#[test]
+fn the_flow_keys_are_looked_after_more_often_than_a_step_of_a_rotation_lasts() {
+    let template = document::read("template.yaml");
+    let rotation = &document::functions(&template)["rotate-flow-keys"].properties;
+    assert_eq!(
+        rotation["Environment"]["Variables"]["FLOW_KEYS_ARN"],
+        json!({"Ref": "FlowKeys"})
+    );
+    let schedule = rotation["Events"]["Every5Minutes"]["Properties"]["Schedule"].as_str();
+    assert_eq!(schedule, Some("rate(5 minutes)"));
+    assert!(Duration::from_mins(5) < rotate_flow_keys::APPENDED_FOR);
+}
+
+#[test]
 fn no_secret_is_a_variable_and_every_parameter_is_described() {
     let template = document::read("template.yaml");
     for (name, function) in document::functions(&template) {

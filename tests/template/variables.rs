@@ -44,6 +44,7 @@ async fn mistakes(function: &str, environment: &Environment) -> Vec<String> {
         "account-policy" => account_policy::App::connect(environment, clock, random).map(drop),
         "redeem-ticket" => redeem_ticket::App::connect(environment, clock).map(drop),
         "sign-in" => sign_in::App::connect(environment, clock, random).await.map(drop),
+        "rotate-flow-keys" => rotate_flow_keys::App::connect(environment, clock, random).map(drop),
         "unlink" => unlink::App::connect(environment, clock, random).await.map(drop),
         other => panic!("{other} is not known here"),
     };

@@ -151,6 +151,55 @@ async fn a_refusal_is_known_by_its_status_and_an_unusable_answer_is_not_quoted()
 }
 
 #[tokio::test]
+async fn a_version_is_known_by_its_id_and_its_age_and_a_secret_may_have_none() {
+    let server = ScriptedServer::start([]).await;
+    let store = store(Some(server.url("")));
+    server.then(Answer::json(
+        200,
+        r#"{"VersionId":"v1","CreatedDate":1585742400.25,"SecretString":"hush","VersionStages":["AWSCURRENT"]}"#,
+    ));
+    let version = store.current_version(SECRET, NOW, deadline()).await.unwrap().unwrap();
+    assert_eq!((version.id.as_str(), version.text.as_str()), ("v1", "hush"));
+    assert_eq!(version.created_at, NOW.plus(Duration::from_millis(250)));
+    assert!(!format!("{version:?}").contains("hush"));
+
+    for exception in [
+        "ResourceNotFoundException",
+        "com.amazonaws.secretsmanager#ResourceNotFoundException",
+    ] {
+        server.then(Answer::json(400, &json!({ "__type": exception }).to_string()));
+        let version = store.current_version(SECRET, NOW, deadline()).await;
+        assert!(matches!(version, Ok(None)), "{exception}: {version:?}");
+    }
+    for body in [
+        r#"{"VersionId":"v1","CreatedDate":-1,"SecretString":"a"}"#,
+        r#"{"VersionId":"v1","CreatedDate":1e300,"SecretString":"a"}"#,
+        r#"{"VersionId":"v1","SecretString":"a"}"#,
+    ] {
+        server.then(Answer::json(200, body));
+        let version = store.current_version(SECRET, NOW, deadline()).await;
+        assert!(matches!(version, Err(SecretError::Unusable(_))), "{body}: {version:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_version_is_written_under_its_id_which_has_one_value_for_ever() {
+    let server = ScriptedServer::start([]).await;
+    let store = store(Some(server.url("")));
+    server.then(Answer::json(200, r#"{"VersionId":"v2"}"#));
+    store.put_version(SECRET, "v2", "a,b", NOW, deadline()).await.unwrap();
+    let request = &server.requests()[0];
+    assert_eq!(request.header("x-amz-target").unwrap(), "secretsmanager.PutSecretValue");
+    assert_eq!(
+        serde_json::from_str::<Value>(&request.body).unwrap(),
+        json!({ "SecretId": SECRET, "ClientRequestToken": "v2", "SecretString": "a,b" })
+    );
+    server.then(Answer::json(400, r#"{"__type":"ResourceExistsException"}"#));
+    let again = store.put_version(SECRET, "v2", "c", NOW, deadline()).await;
+    assert!(matches!(again, Err(SecretError::AlreadyExists(_))), "{again:?}");
+}
+
+#[tokio::test]
 async fn no_answer_is_told_from_a_refusal() {
     for answer in [Answer::Hangup, Answer::flood("Transfer-Encoding: chunked")] {
         let error = read_secret(answer).await.unwrap_err();

@@ -14,6 +14,8 @@ pub mod database_proxy;
 pub mod documents;
 pub mod engines;
 pub mod front;
+pub mod hostile_provider;
+pub mod hostile_world;
 pub mod iam;
 pub mod lambda;
 pub mod magento;

@@ -17,7 +17,7 @@ use http::Method;
 use serde_json::{Value, json};
 
 on_every_combination!(
-    the_date_comes_at_one_instant_for_everybody,
+    se_11_the_date_comes_at_one_instant_for_everybody,
     an_exemption_holds_the_requirement_off_until_it_ends,
 );
 
@@ -35,7 +35,7 @@ async fn required(stack: &Stack, page: &Answer) -> Value {
     stack.status(page).await["requirement"]["required"].clone()
 }
 
-async fn the_date_comes_at_one_instant_for_everybody(setup: Setup) {
+async fn se_11_the_date_comes_at_one_instant_for_everybody(setup: Setup) {
     // To the second, as it is configured.
     let date = SystemClock.now().plus(Duration::from_mins(5)).to_string();
     let setup = setup.with("LINKING_REQUIRED_FROM", &date);

@@ -10,14 +10,14 @@ use serde_json::{Value, json};
 use crate::world::{World, account, at, attempt, deadline, event_id, magento, on_both_engines, said, token};
 
 on_both_engines![
-    names_with_separators_are_kept_apart,
+    st_13_names_with_separators_are_kept_apart,
     a_subject_is_compared_byte_for_byte,
     the_longest_names_are_linked_and_unlinked,
     links_at_two_providers_are_independent,
     an_item_that_is_not_ours_is_an_error_and_names_no_value,
 ];
 
-async fn names_with_separators_are_kept_apart(world: World) {
+async fn st_13_names_with_separators_are_kept_apart(world: World) {
     let pairs = [
         ("a", "b#c"),
         ("a#b", "c"),

@@ -23,7 +23,7 @@ on_both_engines![
     an_unlinking_overtaken_by_a_first_link_ends_it,
     an_unlinking_overtaken_by_the_same_identity_linked_anew_ends_that_link,
     a_link_made_anew_is_another_even_when_the_tombstone_stood_still,
-    a_link_made_anew_is_another_even_when_its_date_is_the_same,
+    st_08_a_link_made_anew_is_another_even_when_its_date_is_the_same,
     an_unlinking_overtaken_twice_writes_nothing,
 ];
 
@@ -212,7 +212,7 @@ async fn a_link_made_anew_is_another_even_when_the_tombstone_stood_still(world: 
     assert_eq!(proxy.operations().len(), 4);
 }
 
-async fn a_link_made_anew_is_another_even_when_its_date_is_the_same(world: World) {
+async fn st_08_a_link_made_anew_is_another_even_when_its_date_is_the_same(world: World) {
     // Without a tombstone, and with one.
     world.unlink("bob", at(1)).await.unwrap();
     for (account, subject) in [("alice", "maria"), ("bob", "mario")] {

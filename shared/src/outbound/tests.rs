@@ -212,7 +212,7 @@ async fn a_server_that_does_not_speak_tls_is_a_failure_to_connect() {
 }
 
 #[tokio::test]
-async fn a_certificate_that_no_authority_signed_is_a_failure_to_connect() {
+async fn op_15_a_certificate_that_no_authority_signed_is_a_failure_to_connect() {
     let certificate = include_bytes!("../../testdata/untrusted.test-only.cert.der")
         .as_slice()
         .into();

@@ -61,7 +61,7 @@ fn with_key(key: SigningKey) -> ClientAuthentication {
 }
 
 #[tokio::test]
-async fn an_assertion_is_for_the_issuer_alone_and_for_a_minute() {
+async fn pt_33_an_assertion_is_for_the_issuer_alone_and_for_a_minute() {
     for key in [p256(), rsa()] {
         let keys = published(&[&key]);
         let assertion = assertion(&with_key(key)).await;

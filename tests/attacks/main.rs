@@ -5,6 +5,7 @@
 
 mod accounts;
 mod browser_binding;
+mod pages;
 mod provider;
 mod redirects;
 mod scene;

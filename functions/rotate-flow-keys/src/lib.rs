@@ -18,7 +18,7 @@ use account_linking::{
     clock::{Clock, Deadline, NoRandomness, Randomness, Timestamp},
     config::{ConfigError, Environment, Reader, read_origin},
     http::request::REQUEST_BUDGET,
-    outbound::HttpClient,
+    outbound::Locality,
     secrets::{SecretError, SecretStore},
     telemetry::{self, Invocation, Level, Run},
 };
@@ -78,11 +78,12 @@ impl App {
         let origin = read_origin(&mut reader);
         let secret = reader.required("FLOW_KEYS_ARN").map(str::to_owned);
         let aws = AwsEnvironment::read(&mut reader);
+        let locality = origin.map_or(Locality::Deployed, |(_, locality)| locality);
+        let client = reader.http_client(locality);
         let app = (|| {
-            let (_, locality) = origin?;
             Some(Self {
                 secret: secret?,
-                store: SecretStore::new(aws?, HttpClient::new(locality)),
+                store: SecretStore::new(aws?, client),
                 clock,
                 random,
             })

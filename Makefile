@@ -10,15 +10,18 @@ FUNCTIONS := $(notdir $(patsubst %/Cargo.toml,%,$(wildcard functions/*/Cargo.tom
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help test fmt template lint docs unit browser build lambda bench peers deny tools machine
+.PHONY: help test fmt deny template lint docs unit browser build lambda bench peers audit tools machine
 
 help: ## This list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
 
-test: fmt template lint docs unit browser lambda ## Everything, what fails cheaply first; CI runs this
+test: fmt deny template lint docs unit browser lambda ## Everything, what fails cheaply first; CI runs this
 
 fmt: machine ## Is everything formatted?
 	cargo fmt --all --check
+
+deny: tools ## Licences, bans and sources of the dependencies
+	cargo deny --locked check bans licenses sources
 
 template: tools ## Does SAM take template.yaml, is infra/openapi.yaml OpenAPI?
 	sam validate --lint
@@ -55,8 +58,8 @@ bench: build ## The functions against an empty one, every bound beside its figur
 peers: .tools/peers/requirements.txt
 	cd tests/bench/peers/node && npm ci && npm run build
 
-deny: ## Licences, bans and sources of the dependencies; needs cargo-deny
-	cargo deny --locked check bans licenses sources
+audit: tools ## Is anything known against a dependency? Asks the RustSec database, so it is no part of test
+	cargo deny --locked check advisories
 
 tools: machine .tools/python/requirements.txt .tools/dynamodb-local/package tests/node_modules/.package-lock.json /usr/bin/chromium ## What the tests need beyond the machine
 

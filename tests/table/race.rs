@@ -1,6 +1,6 @@
 //! Many at once.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, fmt::Debug, sync::Arc};
 
 use account_linking::{clock::SystemRandomness, table::AttemptId};
 use serde_json::Value;
@@ -16,6 +16,8 @@ on_both_engines![
     of_many_identities_an_account_gets_one,
     one_flow_committed_by_many_is_linked_once,
     of_many_switches_each_frees_what_it_replaces,
+    of_two_accounts_at_once_one_gets_the_identity,
+    of_two_identities_at_once_an_account_gets_one,
     a_link_and_an_unlinking_at_once_come_one_after_the_other,
     a_switch_and_an_unlinking_at_once_come_one_after_the_other,
 ];
@@ -140,6 +142,67 @@ async fn of_many_switches_each_frees_what_it_replaces(world: World) {
         .count();
     assert_eq!(owners, 1);
     assert!(world.linked_subject("alice").await.unwrap().starts_with("subject-"));
+}
+
+/// What two at once say. Every other round the second begins.
+async fn race<T: Debug>(
+    round: usize,
+    first: impl Future<Output = T>,
+    second: impl Future<Output = T>,
+) -> (String, String) {
+    let (first, second) = if round.is_multiple_of(2) {
+        tokio::join!(first, second)
+    } else {
+        let (second, first) = tokio::join!(second, first);
+        (first, second)
+    };
+    (said(&first), said(&second))
+}
+
+/// How often the first won of two who may not both; the other is always told `refusal`.
+fn wins(outcomes: &[(String, String)], refusal: &str) -> usize {
+    let won = |(first, second): &&(String, String)| match (first.as_str(), second.as_str()) {
+        ("Ok(Linked)", said) if said == refusal => true,
+        (said, "Ok(Linked)") if said == refusal => false,
+        other => panic!("{other:?}"),
+    };
+    outcomes.iter().filter(won).count()
+}
+
+/// One link, its owner and its event for each round.
+async fn one_of_each_per_round(world: &World) {
+    let items = world.database.items().await;
+    for kind in ["issuer", "account_id", "kind"] {
+        let count = items.iter().filter(|item| item[kind].is_object()).count();
+        assert_eq!(count, ROUNDS, "items with {kind}");
+    }
+    assert_eq!(items.len(), 3 * ROUNDS);
+}
+
+async fn of_two_accounts_at_once_one_gets_the_identity(world: World) {
+    let mut outcomes = Vec::new();
+    for round in 0..ROUNDS {
+        let subject = format!("subject-{round}");
+        let [first, second] = ["first", "second"].map(|name| attempt(&format!("{name}-{round}"), &subject, at(0)));
+        outcomes.push(race(round, world.commit(&first, at(5)), world.commit(&second, at(5))).await);
+    }
+
+    let first = wins(&outcomes, "Err(IdentityInUse)");
+    assert!((1..ROUNDS).contains(&first), "no race: {first} of {ROUNDS}");
+    one_of_each_per_round(&world).await;
+}
+
+async fn of_two_identities_at_once_an_account_gets_one(world: World) {
+    let mut outcomes = Vec::new();
+    for round in 0..ROUNDS {
+        let account = format!("account-{round}");
+        let [first, second] = ["first", "second"].map(|name| attempt(&account, &format!("{name}-{round}"), at(0)));
+        outcomes.push(race(round, world.commit(&first, at(5)), world.commit(&second, at(5))).await);
+    }
+
+    let first = wins(&outcomes, "Err(AccountAlreadyLinked)");
+    assert!((1..ROUNDS).contains(&first), "no race: {first} of {ROUNDS}");
+    one_of_each_per_round(&world).await;
 }
 
 /// How many events `account` has in the end, when `items` is all there is. It is not linked, and owns no identity.

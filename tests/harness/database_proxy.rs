@@ -41,8 +41,10 @@ pub enum Fate {
     LoseAnswer,
     /// Nothing ever comes back; the database never sees it.
     Hang,
-    /// It waits until the test lets it pass.
+    /// It waits until the test lets it pass. A test that goes away breaks the connection: the database never sees it.
     Hold(Hold),
+    /// The database does it, and the answer waits until the test lets it pass.
+    HoldAnswer(Hold),
 }
 
 impl Fate {
@@ -72,9 +74,14 @@ impl Fate {
 
     /// A call that waits in the proxy, and what the test holds of it.
     pub fn hold() -> (Self, Held) {
-        let (arrive, arrived) = oneshot::channel();
-        let (release, released) = oneshot::channel();
-        (Self::Hold(Hold { arrive, released }), Held { arrived, release })
+        let (waiting, held) = Hold::new();
+        (Self::Hold(waiting), held)
+    }
+
+    /// A call that was carried out and whose answer waits in the proxy, and what the test holds of it.
+    pub fn hold_answer() -> (Self, Held) {
+        let (waiting, held) = Hold::new();
+        (Self::HoldAnswer(waiting), held)
     }
 }
 
@@ -83,6 +90,21 @@ impl Fate {
 pub struct Hold {
     arrive: oneshot::Sender<()>,
     released: oneshot::Receiver<()>,
+}
+
+impl Hold {
+    fn new() -> (Self, Held) {
+        let (arrive, arrived) = oneshot::channel();
+        let (release, released) = oneshot::channel();
+        (Self { arrive, released }, Held { arrived, release })
+    }
+
+    /// Waits until the test lets it pass.
+    async fn wait(self) -> Result<(), Broken> {
+        // Who no longer waits for it will not let it pass either.
+        let _ = self.arrive.send(());
+        self.released.await.map_err(|_| Broken)
+    }
 }
 
 /// The test's end of a call that waits.
@@ -95,13 +117,19 @@ pub struct Held {
 impl Held {
     /// Waits until the call is at the proxy, does `meanwhile`, and lets the call pass.
     pub async fn meanwhile<T>(self, meanwhile: impl Future<Output = T>) -> T {
+        let release = self.arrived().await;
+        let done = meanwhile.await;
+        release.send(()).expect("the call still waits");
+        done
+    }
+
+    /// Waits until the call is at the proxy, where it stays until what comes back is sent to or dropped.
+    pub async fn arrived(self) -> oneshot::Sender<()> {
         let arrived = tokio::time::timeout(PATIENCE, self.arrived).await;
         arrived
             .expect("the call comes to the proxy in time")
             .expect("the proxy lives");
-        let done = meanwhile.await;
-        self.release.send(()).expect("the call still waits");
-        done
+        self.release
     }
 }
 
@@ -117,7 +145,7 @@ pub struct DatabaseProxy {
 /// A call as it came to the proxy.
 #[derive(Clone, Debug)]
 pub struct Call {
-    /// DynamoDB's name for what is asked: `GetItem`, `TransactWriteItems`, …
+    /// DynamoDB's name for what is asked: `GetItem`, `TransactWriteItems`, …; the path of a call to anybody else.
     pub operation: String,
     /// DynamoDB's JSON.
     pub request: Value,
@@ -239,10 +267,13 @@ async fn answer(
             match never {}
         }
         Fate::Hold(hold) => {
-            // Who no longer waits for it lets it pass.
-            let _ = hold.arrive.send(());
-            let _ = hold.released.await;
+            hold.wait().await?;
             forward(client, upstream, request).await
+        }
+        Fate::HoldAnswer(hold) => {
+            let answer = forward(client, upstream, request).await?;
+            hold.wait().await?;
+            Ok(answer)
         }
     }
 }
@@ -256,8 +287,12 @@ async fn receive(request: Request<Incoming>) -> Result<(Request<Bytes>, Call), B
         .get("x-amz-target")
         .and_then(|target| target.to_str().ok())
         .unwrap_or_default();
+    let operation = match target.rsplit_once('.') {
+        Some((_, operation)) => operation,
+        None => parts.uri.path(),
+    };
     let call = Call {
-        operation: target.rsplit('.').next().unwrap_or_default().to_owned(),
+        operation: operation.to_owned(),
         request: serde_json::from_slice(&body).unwrap_or_default(),
     };
     Ok((Request::from_parts(parts, body), call))

@@ -1,7 +1,7 @@
 //! Authorization responses: what comes back through the browser, and how far it gets.
 
 use harness::{
-    hostile_provider::Endpoints,
+    hostile_provider::{Endpoints, Parameters},
     hostile_world::{HostileWorld, Outcome, Verdict},
 };
 
@@ -355,4 +355,70 @@ async fn what_comes_back_through_the_browser_gets_no_further_than_it_may() {
         }
     }
     verdict.is_clean(55);
+}
+
+/// The same faults, but made by the provider, which signs its people in and sends them back with them.
+#[tokio::test]
+async fn what_the_provider_itself_sends_back_wrong_gets_no_further_either() {
+    type ProviderRow = (&'static str, fn(&mut Parameters), Stops);
+    let rows: [ProviderRow; 8] = [
+        ("an honest redirect", |_| {}, Linked),
+        (
+            "pt_31_the_provider_leaves_its_issuer_out",
+            |response| response.retain(|(name, _)| name != "iss"),
+            Claimed("identity_invalid"),
+        ),
+        (
+            "pt_31_the_provider_says_its_issuer_twice",
+            |response| again(response, "iss"),
+            AtOnce,
+        ),
+        (
+            "pt_31_the_provider_names_another_issuer",
+            |response| set(response, "iss", "https://evil.example"),
+            Claimed("identity_invalid"),
+        ),
+        (
+            "bb_02_the_provider_forgets_the_state",
+            |response| response.retain(|(name, _)| name != "state"),
+            AtOnce,
+        ),
+        (
+            "pt_34_the_provider_sends_the_code_twice",
+            |response| again(response, "code"),
+            AtOnce,
+        ),
+        (
+            "pt_34_the_provider_sends_a_code_and_an_error",
+            |response| set(response, "error", "access_denied"),
+            AtOnce,
+        ),
+        (
+            "pt_35_the_provider_sends_an_error_alone",
+            |response| {
+                response.retain(|(name, _)| name != "code");
+                set(response, "error", "login_required");
+            },
+            Claimed("provider_refused"),
+        ),
+    ];
+    let world = HostileWorld::start(Endpoints::Discovered).await;
+    let mut verdict = Verdict::default();
+    for (name, change, stops) in rows {
+        world.provider.change_response(change);
+        let newcomer = world.newcomer();
+        let landed = world.about_to_come_back(&newcomer).await.follows().await;
+        verdict.row(name, &stops.expected(), &world.outcome(&landed).await);
+    }
+    verdict.is_clean(8);
+}
+
+fn again(response: &mut Parameters, name: &str) {
+    let parameter = response.iter().find(|(other, _)| other == name).unwrap().clone();
+    response.push(parameter);
+}
+
+fn set(response: &mut Parameters, name: &str, value: &str) {
+    response.retain(|(other, _)| other != name);
+    response.push((name.to_owned(), value.to_owned()));
 }

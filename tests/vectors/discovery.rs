@@ -109,6 +109,9 @@ const REFUSED: &[Row] = &[
     ("an error with the status of success for metadata", |metadata| {
         *metadata = json!({"error": "server_error"});
     }),
+    ("op_05_good_metadata_of_more_than_256_kib", |metadata| {
+        metadata["padding"] = "x".repeat(256 * 1024).into();
+    }),
     ("metadata that is a list", |metadata| *metadata = json!([metadata])),
 ];
 

@@ -1,5 +1,6 @@
 //! ID tokens: what is said, who signs it, and what is believed of it.
 
+use account_linking::ticket::Challenge;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use harness::{
     hostile_provider::{Endpoints, IdToken, Keys, Signer},
@@ -627,4 +628,51 @@ async fn an_algorithm_that_we_did_not_register_for_is_refused_though_its_key_is_
     ];
     verdict_of(&world, &rows, &mut verdict).await;
     verdict.is_clean(4);
+}
+
+#[tokio::test]
+async fn a_sign_in_believes_no_more_than_a_link_does() {
+    let world = HostileWorld::start(Endpoints::Fixed).await;
+    let owner = world.newcomer();
+    let linked = world.about_to_come_back(&owner).await.follows().await;
+    assert_eq!(linked.outcome().as_deref(), Some("linked"));
+    world.outcome(&linked).await;
+    let challenge = Challenge::of("what the login page keeps in the browser");
+    let start = world.stack.at(&format!("/sso/magento/sign-in?challenge={challenge}"));
+
+    let mut verdict = Verdict::default();
+    for row in REFUSED {
+        if row.refetches > 0 {
+            world.time_passes(31);
+        }
+        let change = row.change;
+        world.provider.change_id_token(change);
+        // Everything but the row says that the linked person signs in: what is believed here opens their account.
+        let landed = world
+            .stack
+            .browser()
+            .types(&start)
+            .await
+            .follows()
+            .await
+            .follows()
+            .await;
+        assert_eq!(landed.location_parameter("ticket"), None, "{}", row.name);
+        let mut expected = Outcome::after_redemption(row.answer);
+        expected.calls.jwks = row.refetches;
+        verdict.row(row.name, &expected, &world.outcome(&landed).await);
+    }
+    verdict.is_clean(100);
+
+    world.provider.behaves();
+    let honest = world
+        .stack
+        .browser()
+        .types(&start)
+        .await
+        .follows()
+        .await
+        .follows()
+        .await;
+    assert!(honest.location_parameter("ticket").is_some(), "{honest:?}");
 }

@@ -53,16 +53,16 @@ const REFUSED: &[Row] = &[
         metadata["issuer"] = json!([metadata["issuer"]]);
     }),
     ("op_02_a_token_endpoint_elsewhere", |metadata| {
-        metadata["token_endpoint"] = "http://evil.localhost:9/token".into();
+        metadata["token_endpoint"] = elsewhere(metadata, "token");
     }),
     ("op_02_keys_elsewhere", |metadata| {
-        metadata["jwks_uri"] = "http://evil.localhost:9/jwks".into();
+        metadata["jwks_uri"] = elsewhere(metadata, "jwks");
     }),
     ("op_02_an_authorization_endpoint_elsewhere", |metadata| {
-        metadata["authorization_endpoint"] = "http://evil.localhost:9/authorize".into();
+        metadata["authorization_endpoint"] = elsewhere(metadata, "authorize");
     }),
     ("op_02_pushed_requests_elsewhere", |metadata| {
-        metadata["pushed_authorization_request_endpoint"] = "http://evil.localhost:9/par".into();
+        metadata["pushed_authorization_request_endpoint"] = elsewhere(metadata, "par");
     }),
     ("op_02_a_host_that_ends_like_the_issuers", |metadata| {
         metadata["token_endpoint"] = "http://evilmagento.localhost:9/token".into();
@@ -114,6 +114,12 @@ const REFUSED: &[Row] = &[
     }),
     ("metadata that is a list", |metadata| *metadata = json!([metadata])),
 ];
+
+/// An endpoint of the same server under another site's name: whoever calls it would be answered.
+fn elsewhere(metadata: &Value, path: &str) -> Value {
+    let issuer = metadata["issuer"].as_str().unwrap();
+    format!("{}/{path}", issuer.replace("magento.", "evil.")).into()
+}
 
 #[tokio::test]
 async fn metadata_is_believed_only_as_far_as_its_issuer_reaches() {
@@ -180,7 +186,7 @@ async fn op_01_metadata_that_turns_while_a_flow_is_under_way_gets_no_code() {
     // The callback learns its metadata for itself: now it names another token endpoint.
     world
         .provider
-        .change_metadata(|metadata| metadata["token_endpoint"] = "http://evil.localhost:9/token".into());
+        .change_metadata(|metadata| metadata["token_endpoint"] = elsewhere(metadata, "token"));
     let landed = back.follows().await;
     let outcome = world.outcome(&landed).await;
     assert_eq!((&*outcome.answer, outcome.linked), ("provider_unavailable", false));

@@ -96,6 +96,13 @@ impl SessionBinding {
         hash.copy_from_slice(context.finish().as_ref());
         Self(hash)
     }
+
+    /// Reads the form that is displayed.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+        bytes.try_into().ok().map(Self)
+    }
 }
 
 /// Unpadded base64url.

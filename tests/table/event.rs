@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use account_linking::link::{Actor, Exemption, IdentityFingerprint};
+use account_linking::{
+    link::{Actor, Exemption, IdentityFingerprint},
+    table::{EventKind, Happening},
+};
 use serde_json::{Value, json};
 
 use crate::world::{
@@ -14,8 +17,49 @@ on_both_engines![
     declining_ends_a_flow,
     declining_what_is_linked_changes_nothing,
     the_history_names_no_person,
+    the_history_is_told_whole_and_the_latest_first,
     every_event_is_as_its_schema_says,
 ];
+
+async fn the_history_is_told_whole_and_the_latest_first(world: World) {
+    world.link("alice", "maria", at(0)).await;
+    world.link("bob", "marco", at(1)).await;
+    // More than are read at once, under ids in another order than their times.
+    for number in 0..150 {
+        let event = json!({
+            "pk": {"S": "ACCOUNT#alice"},
+            "sk": {"S": format!("EVENT#{:03}", 7 * number % 150)},
+            "kind": {"S": "exempted"},
+            "at": {"N": at(100 + number).unix_ms().to_string()},
+            "until": {"N": at(9000).unix_ms().to_string()},
+            "provider": {"S": "magento"},
+            "by": {"S": "support"},
+        });
+        world.database.put(event).await;
+    }
+
+    let history = world.table.read_history(&account("alice"), deadline()).await.unwrap();
+
+    assert_eq!(history.len(), 151);
+    assert!(history.is_sorted_by_key(|happening| std::cmp::Reverse(happening.at)));
+    let exempted = Happening {
+        kind: EventKind::Exempted,
+        at: at(249),
+        provider: "magento".to_owned(),
+        actor: Actor::Iam("support".to_owned()),
+        until: Some(at(9000)),
+    };
+    assert_eq!(history[0], exempted);
+    let first = &history[150];
+    assert_eq!(
+        (first.kind, &first.actor),
+        (EventKind::Linked, &Actor::Session(session("alice")))
+    );
+    assert_eq!(
+        world.table.read_history(&account("carol"), deadline()).await.unwrap(),
+        []
+    );
+}
 
 async fn a_refusal_is_recorded_once_and_leaves_the_flow_as_it_is(world: World) {
     world.link("alice", "maria", at(0)).await;

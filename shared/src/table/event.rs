@@ -45,18 +45,38 @@ impl fmt::Display for EventId {
 
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub enum Kind {
+    /// An identity was linked, or linked once more.
     Linked,
+    /// Another identity took the place of the linked one.
     Switched,
+    /// The link ended.
     Unlinked,
+    /// A link was refused: the identity belongs to another account.
     IdentityInUse,
+    /// The user declined to confirm.
     Cancelled,
+    /// The account need not link until an instant.
     Exempted,
+    /// The exemption was ended.
     ExemptionEnded,
 }
 
 impl Kind {
-    const fn as_str(self) -> &'static str {
+    /// Everything that can happen.
+    pub const ALL: [Self; 7] = [
+        Self::Linked,
+        Self::Switched,
+        Self::Unlinked,
+        Self::IdentityInUse,
+        Self::Cancelled,
+        Self::Exempted,
+        Self::ExemptionEnded,
+    ];
+
+    /// The word for it in the item.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Linked => "linked",
             Self::Switched => "switched",

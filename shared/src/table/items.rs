@@ -7,11 +7,12 @@ use std::{collections::HashMap, time::Duration};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use super::{error::TableError, keys::Key, owner::Owner, ticket::NewTicket};
+use super::{error::TableError, event::Kind, history::Happening, keys::Key, owner::Owner, ticket::NewTicket};
 use crate::{
     clock::Timestamp,
+    flow::SessionBinding,
     identity::{AccountId, EmailAddress, Identity, Issuer, ProviderId, Subject},
-    link::{AccountRecord, Exemption, Link},
+    link::{AccountRecord, Actor, Exemption, Link},
     ticket::SignIn,
 };
 
@@ -199,6 +200,27 @@ pub(super) fn sign_in(item: &Item) -> Result<SignIn, TableError> {
         auth_time: item.optional_instant(attribute::AUTH_TIME)?,
         acr: optional(attribute::ACR)?,
         amr: item.texts(attribute::AMR)?,
+    })
+}
+
+/// Reads an event.
+pub(super) fn happening(item: &Item) -> Result<Happening, TableError> {
+    let item = Reader { item, kind: "an event" };
+    let kind = item.text(attribute::KIND)?;
+    let session = item.optional_text(attribute::SESSION)?;
+    let actor = match session.map(SessionBinding::parse) {
+        Some(session) => Actor::Session(session.ok_or_else(|| item.corrupt(attribute::SESSION))?),
+        None => Actor::Iam(item.text(attribute::BY)?.to_owned()),
+    };
+    Ok(Happening {
+        kind: Kind::ALL
+            .into_iter()
+            .find(|known| known.as_str() == kind)
+            .ok_or_else(|| item.corrupt(attribute::KIND))?,
+        at: item.instant(attribute::AT)?,
+        provider: item.text(attribute::PROVIDER)?.to_owned(),
+        actor,
+        until: item.optional_instant(attribute::UNTIL)?,
     })
 }
 

@@ -58,12 +58,22 @@ impl Key {
         }
     }
 
+    /// What the names of all events of `account` begin with.
+    pub(super) fn events(account: &AccountId) -> Self {
+        Self::event(account, "")
+    }
+
     /// What `ticket` stands for.
     pub(super) fn ticket(ticket: TicketHash) -> Self {
         Self {
             pk: format!("TICKET#{ticket}"),
             sk: "TICKET".to_owned(),
         }
+    }
+
+    /// The partition, and what the sort key is or begins with.
+    pub(super) fn into_parts(self) -> (String, String) {
+        (self.pk, self.sk)
     }
 
     /// The key as attributes: complete as a request's key, the beginning of an item.

@@ -18,6 +18,7 @@
 //! | hand out a ticket | `IDENTITY#…` `OWNER` · `TICKET#…` `TICKET` | `TransactWriteItems`: check · put | [`Table::write_ticket`] | callback | `ConditionCheckItem`, `PutItem` |
 //! | hand out a ticket, the label changed | the same · `ACCOUNT#…` `LINK#…` | `TransactWriteItems`: update · put · update | [`Table::write_ticket`] | callback | `UpdateItem`, `PutItem` |
 //! | redeem a ticket | `TICKET#…` `TICKET` | `DeleteItem`, sent once | [`Table::redeem_ticket`] | redeem-ticket | `DeleteItem` |
+//! | what happened to an account | `ACCOUNT#…` `EVENT#…` | `Query`, strongly consistent | [`Table::read_history`] | none: the local stack | – |
 //!
 //! A transaction needs the IAM actions of its parts, none of its own. Nothing scans, and there is no index: each pattern names
 //! its items by their keys.
@@ -30,6 +31,7 @@ mod commit;
 mod error;
 mod event;
 mod exemption;
+mod history;
 mod items;
 mod keys;
 mod owner;
@@ -48,8 +50,9 @@ pub use self::{
     client::CallLimits,
     commit::{CommitError, CommitToken},
     error::{RequestFailure, TableError},
-    event::EventId,
+    event::{EventId, Kind as EventKind},
     exemption::ExemptionEnded,
+    history::Happening,
     owner::Owner,
     ticket::{NewTicket, TicketError},
     unlink::Unlinked,

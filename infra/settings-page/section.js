@@ -36,15 +36,18 @@ function start(section) {
   });
   // The back button may bring this page back as it was, before the link was made.
   window.addEventListener("pageshow", (event) => {
-    if (event.persisted) refresh(context, outcomeFor(context.provider));
+    if (event.persisted) refresh(context, toldOf(context.provider));
   });
-  refresh(context, outcomeFor(context.provider));
+  refresh(context, toldOf(context.provider));
 }
 
-/** The `sso=` of this page's address, when it is about `provider`. */
-function outcomeFor(provider) {
+/** What this page's address tells about `provider`: the outcome, and what support finds its request by. */
+function toldOf(provider) {
   const query = new URLSearchParams(location.search);
-  return query.get("provider") === provider ? query.get("sso") : null;
+  if (query.get("provider") !== provider) return {};
+  // An address can claim anything: what cannot be an id of a request is none.
+  const [reference] = /^[\w=-]{1,64}$/.exec(query.get("request_id") ?? "") ?? [];
+  return { outcome: query.get("sso"), reference };
 }
 
 /** Takes the outcome out of the address, so that neither a reload nor a bookmark tells it again. */
@@ -52,11 +55,12 @@ function forgetOutcome() {
   const address = new URL(location.href);
   address.searchParams.delete("sso");
   address.searchParams.delete("provider");
+  address.searchParams.delete("request_id");
   history.replaceState(history.state, "", address);
 }
 
 /** Asks for the state of things and shows it, with what `outcome` says about how it came to be. */
-async function refresh(context, outcome = null) {
+async function refresh(context, { outcome = null, reference } = {}) {
   const [status, pending] = await Promise.all([
     ask(context.provider, "status"),
     outcome === "confirm" ? ask(context.provider, "confirm") : null,
@@ -72,7 +76,7 @@ async function refresh(context, outcome = null) {
   } else {
     content.replaceChildren(...facts(context, status.answer), ...actions(context, status.answer));
   }
-  showMessage(context, messageOf(outcome, status, pending));
+  showMessage(context, messageOf(outcome, reference, status, pending));
   section.dataset.ready = "";
   section.ariaBusy = "false";
 
@@ -98,12 +102,12 @@ async function ask(provider, route) {
 }
 
 /** What there is to tell: `{ code, request_id? }`, or null. */
-function messageOf(outcome, status, pending) {
+function messageOf(outcome, reference, status, pending) {
   if (outcome === "confirm") return pending.problem ?? status.problem ?? null;
   // An address can claim anything: success is told only when status agrees.
   const linked = status.answer && status.answer.link !== null;
   const stands = !successes.has(outcome) || successes.get(outcome) === linked;
-  return outcome && stands ? { code: outcome } : (status.problem ?? null);
+  return outcome && stands ? { code: outcome, request_id: reference } : (status.problem ?? null);
 }
 
 function showMessage({ section, name }, message) {
@@ -148,7 +152,7 @@ function requirementText({ required, since, exempt_until: exemptUntil }, say) {
 }
 
 /** What can be done about it. */
-function actions({ name, returnTo }, { link, actions: paths, reauthenticate }) {
+function actions({ name, returnTo }, { account, link, actions: paths, reauthenticate }) {
   const say = (key, values) => fill(texts.section[key], { provider: name, ...values });
   const startLink = { locale: language, return_to: returnTo };
 
@@ -168,6 +172,8 @@ function actions({ name, returnTo }, { link, actions: paths, reauthenticate }) {
       ]),
     ];
   }
+  const unknown = texts.confirm.email_unknown;
+  const accounts = { email: link.email ?? unknown, account: account.email ?? unknown };
   return [
     form(paths.start_link, { ...startLink, replace: "true", account: "choose" }, [button(say("switch"))]),
     // Nothing is ended by one press: the details name both accounts and hold the form.
@@ -175,7 +181,7 @@ function actions({ name, returnTo }, { link, actions: paths, reauthenticate }) {
       "details",
       { className: "sso-disconnect" },
       element("summary", {}, say("disconnect")),
-      element("p", {}, say("disconnect_warning", { email: link.email ?? texts.confirm.email_unknown })),
+      element("p", {}, say("disconnect_warning", accounts)),
       form(paths.unlink, {}, [button(say("disconnect"))]),
     ),
   ];

@@ -248,7 +248,8 @@ fn on_the_wire(url: &Uri, request: Request<Vec<u8>>) -> Result<Request<Full<Byte
 }
 
 /// The `Host` field for `url` (RFC 9110 section 7.2): its host, and its port where that is not the scheme's own.
-pub(crate) fn host_header(url: &Uri) -> Option<HeaderValue> {
+#[must_use]
+pub fn host_header(url: &Uri) -> Option<HeaderValue> {
     let default_port = if url.scheme() == Some(&Scheme::HTTPS) { 443 } else { 80 };
     let host = url.host()?;
     match url.port_u16() {

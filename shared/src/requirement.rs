@@ -1,6 +1,6 @@
 //! From when linking is required, who is exempt, and what that means.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{clock::Timestamp, link::Exemption};
 
@@ -24,8 +24,8 @@ pub struct Requirement {
     pub exempt_until: Option<Timestamp>,
 }
 
-/// What accounts.magento.cloud does with a sign-in by another method than the provider's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+/// What accounts.magento.cloud does with a sign-in by another method than the provider's. Of several providers the strictest decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OtherMethods {
     /// It signs in as ever.

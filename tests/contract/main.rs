@@ -114,7 +114,7 @@ async fn callback_answers() -> Stack {
     let stack = started().await;
     refusals(&stack, &Method::GET, "/callback").await;
     stack.linked(Person::Alice, Person::Alice).await;
-    let settings = stack.signed_in(Person::Alice).await;
+    let settings = stack.signed_in(Person::Chloe).await;
     let page = settings.presses(CONNECT).await.followed().await;
     let back = stack.magento.signs_in(&page, Person::Alice).await;
     stack.database_proxy.next("PutItem", three_times(Fate::throttled));

@@ -1,6 +1,7 @@
 //! What people do, from the settings page and back to it, each story on every database and with every provider.
 #![expect(clippy::unwrap_used, reason = "a story that cannot go on fails")]
 
+mod accounts_site;
 mod cancel;
 mod choose_account;
 mod client_registrations;

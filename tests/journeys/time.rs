@@ -135,3 +135,41 @@ async fn linking_is_required_from_the_first_of_april_2020() {
         (&true.into(), &"2020-04-01T00:00:00Z".into())
     );
 }
+
+#[tokio::test]
+async fn the_date_changes_what_e_mail_is_good_for_and_the_site_moves_the_clock_there() {
+    let stack = started().await;
+    let moves = async |choice: &str| {
+        let tool = stack.browser().visits(&stack.at("/development/clock")).await;
+        let moved = tool.presses(choice).await.followed().await;
+        assert!(moved.page().text.contains("Development tool"), "{moved:?}");
+    };
+    let reaches_history = async |settings: &Answer| {
+        let page = settings
+            .browser()
+            .types(&stack.at("/user/history"))
+            .await
+            .followed()
+            .await;
+        page.url().path() == "/user/history"
+    };
+
+    moves("One minute before").await;
+    let linked = stack.linked(Person::Alice, Person::Alice).await;
+    assert!(reaches_history(&linked).await);
+    let required = stack.status(&linked).await["requirement"]["required"].clone();
+    assert_eq!(required, false);
+    // Linked or not, e-mail is as good as ever.
+    assert!(reaches_history(&stack.signed_in(Person::Alice).await).await);
+    assert!(reaches_history(&stack.signed_in(Person::Bruno).await).await);
+
+    moves("That very instant").await;
+    let refused = stack.browser().visits(&stack.at("/sign-in")).await;
+    let refused = refused.presses(Person::Alice.account_email()).await;
+    assert_eq!(refused.status, 403, "{refused:?}");
+    assert!(!reaches_history(&stack.signed_in(Person::Bruno).await).await);
+    assert!(reaches_history(&linked).await, "a session goes on until it ends");
+
+    moves("One day after").await;
+    assert!(!reaches_history(&linked).await, "and it ends");
+}

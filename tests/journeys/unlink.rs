@@ -26,10 +26,11 @@ async fn disconnecting_frees_the_identity_at_once(setup: Setup) {
     stack.clock().move_by_ms(1000);
     stack.database_proxy.calls();
 
-    let landed = settings.posting(UNLINK, &[]).send().await.followed().await;
+    let unlinked = settings.posting(UNLINK, &[]).send().await;
 
-    assert_eq!(landed.outcome().as_deref(), Some("unlinked"), "{landed:?}");
     assert_eq!(stack.database_proxy.operations(), ["GetItem", "TransactWriteItems"]);
+    let landed = unlinked.followed().await;
+    assert_eq!(landed.outcome().as_deref(), Some("unlinked"), "{landed:?}");
     assert_eq!(stack.status(&landed).await["status"], "not_linked");
     stack.linked(Person::Chloe, Person::Alice).await;
     let contents = stack.contents().await;
@@ -46,7 +47,8 @@ async fn the_page_without_javascript_names_both_accounts_and_disconnects(setup: 
 
     let status = settings.link("Show the status").send().await;
     let text = status.page().text;
-    let warning = "Your Magento.com account (a***@example.com) will no longer open this cloud account.";
+    let warning =
+        "Your Magento.com account (a***@example.com) will no longer open your cloud account (alice@example.com).";
     assert!(text.contains(warning), "{text}");
     let landed = status.presses("Disconnect").await.followed().await;
 
@@ -115,6 +117,15 @@ async fn a_conflict_says_what_to_do_and_disconnecting_there_is_a_way_out(setup: 
     let refused = stack.brings(&here, Person::Alice).await;
     assert_eq!(refused.outcome().as_deref(), Some("identity_in_use"), "{refused:?}");
     assert!(!format!("{refused:?}").contains(Person::Alice.account_id()));
+    // What support finds the request by travels along, and the page for browsers without scripts shows it.
+    let reference = refused.parameter("request_id").unwrap();
+    let text = refused.link("Show the status").send().await.page().text;
+    for said in [
+        "sign in to it and disconnect it first",
+        &format!("Reference for support: {reference}"),
+    ] {
+        assert!(text.contains(said), "{said}: {text}");
+    }
     there.posting(UNLINK, &[]).send().await;
     let linked = stack.brings(&here, Person::Alice).await;
 

@@ -187,7 +187,12 @@ async fn what_the_provider_refuses_is_told_in_our_own_words() {
             "state=STATE&error={error}&error_description=Call%20555&error_uri=https%3A%2F%2Fevil.example&{ISS}"
         );
         let (world, answer) = callback(&query).await;
-        let location = world.stack.at(&format!("/user?sso={outcome}&provider=magento"));
+        let mut location = world.stack.at(&format!("/user?sso={outcome}&provider=magento"));
+        // Whoever is sent to support has something to name there.
+        if outcome == "provider_refused" {
+            let reference = answer.location_parameter("request_id").unwrap();
+            location = format!("{location}&request_id={reference}");
+        }
         assert_eq!(answer.header("location"), Some(&*location), "{error}: {answer:?}");
         assert_eq!(world.stack.contents().await.claims, 1);
     }

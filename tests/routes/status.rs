@@ -29,6 +29,7 @@ async fn an_account_that_is_not_linked_is_told_what_it_can_do() {
     status.as_object_mut().unwrap().remove("actions");
     let expected = json!({
         "provider": {"id": "magento", "name": "Magento.com"},
+        "account": {"email": "alice@example.com"},
         "status": "not_linked",
         "link": null,
         "requirement": {"required": true, "since": "2020-04-01T00:00:00Z", "exempt_until": null},

@@ -16,9 +16,9 @@ use account_linking::{
         exchange::{Answer, Audience, Exchange},
         page,
         problem::{ErrorCode, Refusal},
-        request::{MalformedRequest, Request},
+        request::{self, MalformedRequest, Request},
         texts::Language,
-        views::{ActionsView, LinkView, ProviderView, RequirementView, StatusView},
+        views::{AccountView, ActionsView, LinkView, ProviderView, RequirementView, StatusView},
     },
     requirement::LinkingRequired,
     session::{SessionError, Sessions},
@@ -113,6 +113,7 @@ async fn handle(app: &App, exchange: &mut Exchange<'_>) -> Result<Answer, Status
     exchange.provider = Some(provider.id.clone());
     let parameters = request.query();
     let outcome = parameters.one("sso")?;
+    let reference = parameters.one("request_id")?.and_then(request::id_in_url);
 
     let cookies = Cookies::parse(&request.headers, app.sessions.cookie_name())?;
     let session = app
@@ -131,6 +132,7 @@ async fn handle(app: &App, exchange: &mut Exchange<'_>) -> Result<Answer, Status
             id: provider.id.clone(),
             name: provider.name.clone(),
         },
+        account: AccountView { email: session.email },
         link: record.link.as_ref().map(LinkView::from),
         requirement: RequirementView::from(requirement),
         actions: ActionsView::of(&provider.id),
@@ -141,6 +143,7 @@ async fn handle(app: &App, exchange: &mut Exchange<'_>) -> Result<Answer, Status
         Audience::Navigation => page::status(
             &view,
             outcome,
+            reference,
             Language::of(&request.headers),
             app.site.settings.as_str(),
             &provider.form_origins,

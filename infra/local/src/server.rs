@@ -110,14 +110,20 @@ async fn answer(State(hosts): State<Arc<Hosts>>, request: http::Request<Body>) -
         if request.uri().path().starts_with("/sso/") {
             hosts.gateway.respond(request, &*hosts.random).await
         } else {
-            with_body(request, |request| hosts.accounts.respond(request)).await
+            match read(request).await {
+                Ok(request) => hosts.accounts.respond(&request).await,
+                Err(too_large) => too_large,
+            }
         }
     } else if let Some(provider) = hosts
         .provider
         .as_ref()
         .filter(|_| host.eq_ignore_ascii_case(PROVIDER_HOST))
     {
-        with_body(request, |request| provider.respond(request)).await
+        match read(request).await {
+            Ok(request) => provider.respond(&request),
+            Err(too_large) => too_large,
+        }
     } else {
         misdirected(&hosts.public_origin)
     };
@@ -133,11 +139,12 @@ fn host_of(request: &http::Request<Body>) -> Option<&str> {
     Some(host.rsplit_once(':').map_or(host, |(name, _)| name))
 }
 
-async fn with_body(request: http::Request<Body>, respond: impl FnOnce(&Request) -> Response) -> Response {
+/// The request with its body, or the answer to one that is too large.
+async fn read(request: http::Request<Body>) -> Result<Request, Response> {
     let (parts, body) = request.into_parts();
     match axum::body::to_bytes(body, LONGEST_FORM).await {
-        Ok(body) => respond(&Request::new(parts, body)),
-        Err(_) => site::status_only(StatusCode::PAYLOAD_TOO_LARGE),
+        Ok(body) => Ok(Request::new(parts, body)),
+        Err(_) => Err(site::status_only(StatusCode::PAYLOAD_TOO_LARGE)),
     }
 }
 

@@ -1,17 +1,22 @@
-//! Who signed a request: AWS Signature Version 4, as API Gateway verifies it for its IAM routes.
+//! AWS Signature Version 4: who signed a request, as API Gateway verifies it for its IAM routes; and signing one, as accounts.magento.cloud's
+//! server does.
 //!
 //! The caller's secret is known here, so `aws-sigv4`, the SDK's own signer, signs what was received once more, and the two signatures must be
 //! equal: it covers the method, path, query, signed headers and body alike. Signatures in the query are not taken.
 
 use std::time::{Duration, SystemTime};
 
-use account_linking::{clock::Timestamp, config::Environment};
+use account_linking::{clock::Timestamp, config::Environment, outbound::host_header};
 use aws_credential_types::Credentials;
 use aws_sigv4::{
     http_request::{SignableBody, SignableRequest, SigningSettings, sign},
     sign::v4,
 };
-use http::{HeaderMap, header::AUTHORIZATION, request::Parts};
+use http::{
+    HeaderMap,
+    header::{AUTHORIZATION, HOST},
+    request::Parts,
+};
 use ring::hmac;
 
 /// How far the time of a signature may be from ours, either way.
@@ -23,6 +28,7 @@ const SERVICE: &str = "execute-api";
 #[derive(Clone, Debug)]
 pub(crate) struct LocalCaller {
     credentials: Credentials,
+    region: String,
 }
 
 impl LocalCaller {
@@ -32,7 +38,33 @@ impl LocalCaller {
         let (id, secret) = (value("AWS_ACCESS_KEY_ID"), value("AWS_SECRET_ACCESS_KEY"));
         Self {
             credentials: Credentials::new(id, secret, None, None, "local"),
+            region: value("AWS_REGION").to_owned(),
         }
+    }
+
+    /// `request` with this caller's signature as of `now`. None when it is no request to a host.
+    pub(crate) fn sign(&self, mut request: http::Request<Vec<u8>>, now: Timestamp) -> Option<http::Request<Vec<u8>>> {
+        let host = host_header(request.uri())?;
+        request.headers_mut().insert(HOST, host);
+        let identity = self.credentials.clone().into();
+        let since_epoch = Duration::from_millis(u64::try_from(now.unix_ms()).ok()?);
+        let parameters = v4::SigningParams::builder()
+            .identity(&identity)
+            .region(&self.region)
+            .name(SERVICE)
+            .time(SystemTime::UNIX_EPOCH.checked_add(since_epoch)?)
+            .settings(SigningSettings::default())
+            .build()
+            .ok()?;
+        let headers = request.headers().iter();
+        let headers = headers.map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
+        let headers: Vec<_> = headers.collect::<Option<_>>()?;
+        let (method, uri) = (request.method().as_str(), request.uri().to_string());
+        let signable =
+            SignableRequest::new(method, uri, headers.into_iter(), SignableBody::Bytes(request.body())).ok()?;
+        let (instructions, _) = sign(signable, &parameters.into()).ok()?.into_parts();
+        instructions.apply_to_request_http1x(&mut request);
+        Some(request)
     }
 
     /// The access key id that `head` and `body` were signed by, when that is this caller's and the signature is good at `now`.
@@ -165,7 +197,11 @@ mod tests {
     }
 
     fn caller() -> LocalCaller {
-        let variables = [("AWS_ACCESS_KEY_ID", ID), ("AWS_SECRET_ACCESS_KEY", SECRET)];
+        let variables = [
+            ("AWS_ACCESS_KEY_ID", ID),
+            ("AWS_SECRET_ACCESS_KEY", SECRET),
+            ("AWS_REGION", "eu-west-1"),
+        ];
         LocalCaller::of(
             &variables
                 .into_iter()
@@ -208,6 +244,19 @@ mod tests {
     fn who_knows_the_secret_is_the_caller() {
         let (head, body) = signed(ID, SECRET, "execute-api", now());
         assert_eq!(caller().verify(&head, &body, now()), Some(ID));
+    }
+
+    #[test]
+    fn what_the_caller_signs_is_the_caller_s() {
+        let request = Request::post("http://accounts.localhost:8080/sso/tickets/redeem")
+            .header("content-type", "application/json")
+            .body(b"{}".to_vec())
+            .unwrap();
+        let (head, body) = caller().sign(request, now()).unwrap().into_parts();
+        assert_eq!(caller().verify(&head, &body, now()), Some(ID));
+        assert_eq!(caller().verify(&head, b"{ }", now()), None);
+        let nowhere = Request::post("/sso/tickets/redeem").body(Vec::new()).unwrap();
+        assert!(caller().sign(nowhere, now()).is_none());
     }
 
     #[test]

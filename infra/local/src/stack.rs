@@ -4,15 +4,17 @@ use std::{io, path::Path, sync::Arc, time::Duration};
 
 use account_linking::{
     clock::{Clock, MovableClock, NoRandomness, Randomness, SystemRandomness, random_bytes},
-    config::{ConfigError, Environment, ProviderDirectory, ProviderEntry, Reader},
+    config::{ConfigError, Environment, ProviderDirectory, ProviderEntry, Reader, read_linking_required},
     jose::{KeySetError, SigningError, SigningKey},
+    requirement::LinkingRequired,
+    table::Table,
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use http::Uri;
 use tokio::{sync::watch, task::JoinHandle, time::timeout};
 
 use crate::{
-    accounts::{AccountsSite, SessionIssuer, SessionTerms},
+    accounts::{AccountsSite, Service, SessionIssuer, SessionTerms},
     config::{self, CLIENT_ID, PROVIDER_HOST, StackConfig},
     database::{self, DatabaseError},
     functions::Functions,
@@ -63,8 +65,7 @@ pub enum StartError {
 /// The system as it runs. Dropped, it stops; [`Stack::shutdown`] also waits for that.
 pub struct Stack {
     environment: Environment,
-    origin: String,
-    provider: Option<Arc<Provider>>,
+    pub(crate) hosts: Arc<Hosts>,
     dynamodb_endpoint: String,
     clock: Arc<MovableClock>,
     front: Servers,
@@ -147,7 +148,12 @@ impl Stack {
             onboarding_url: value(&environment, "ONBOARDING_URL"),
             providers: providers(&environment),
             sessions,
-            clock: Arc::clone(&time),
+            service: Service::new(origin.clone(), LocalCaller::of(&environment)),
+            table: Table::read(&mut Reader::new(&environment)),
+            linking_required: read_linking_required(&mut Reader::new(&environment)).unwrap_or(LinkingRequired::Never),
+            clock: Arc::clone(&clock),
+            provider_follows: provider.is_some(),
+            random: Arc::clone(&random),
         };
         let hosts = Arc::new(Hosts {
             public_host: origin
@@ -155,10 +161,10 @@ impl Stack {
                 .ok()
                 .and_then(|uri| uri.host().map(str::to_owned))
                 .unwrap_or_default(),
-            public_origin: origin.clone(),
+            public_origin: origin,
             gateway: Gateway::default(),
             accounts,
-            provider: provider.clone(),
+            provider,
             random: Arc::clone(&random),
         });
         // The provider answers before the functions ask it for its metadata and keys.
@@ -173,8 +179,7 @@ impl Stack {
         let dynamodb_endpoint = value(&environment, "AWS_ENDPOINT_URL_DYNAMODB");
         Ok(Self {
             environment,
-            origin,
-            provider,
+            hosts,
             dynamodb_endpoint,
             clock,
             front,
@@ -191,19 +196,20 @@ impl Stack {
     /// Where people begin: `PUBLIC_ORIGIN`.
     #[must_use]
     pub fn origin(&self) -> &str {
-        &self.origin
+        &self.hosts.public_origin
     }
 
     /// The development provider's issuer identifier and origin, unless another provider took its place.
     #[must_use]
     pub fn provider_origin(&self) -> Option<&str> {
-        self.provider.as_deref().map(Provider::issuer)
+        self.hosts.provider.as_deref().map(Provider::issuer)
     }
 
     /// How often the development provider's endpoints were called; never, when another took its place.
     #[must_use]
     pub fn provider_calls(&self) -> ProviderCalls {
-        self.provider
+        self.hosts
+            .provider
             .as_deref()
             .map_or(ProviderCalls::default(), Provider::calls)
     }

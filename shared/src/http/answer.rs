@@ -10,7 +10,10 @@ use http::{
 use serde::Serialize;
 
 use super::{page, problem::ErrorCode, request::Request, texts::Language};
-use crate::{config::Site, flow::ReturnTarget};
+use crate::{
+    config::{PageUrl, Site},
+    flow::ReturnTarget,
+};
 
 /// Seconds after which another try makes sense when the database did not answer.
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("2");
@@ -81,10 +84,14 @@ pub fn back_to(site: &Site, target: ReturnTarget, outcome: &str, provider: &str)
     site.page(target).with(&[("sso", outcome), ("provider", provider)])
 }
 
-/// Where a sign-in flow ends that signs nobody in: the sign-in page, told why.
+/// `page`, told why nothing came of `request`; where it sends the user to support, with what to name there.
 #[must_use]
-pub fn back_to_sign_in(site: &Site, outcome: &str, provider: &str) -> String {
-    site.sign_in.with(&[("sso", outcome), ("provider", provider)])
+pub fn refused_to(page: &PageUrl, code: ErrorCode, provider: &str, request: &Request) -> String {
+    let mut told = vec![("sso", code.as_str()), ("provider", provider)];
+    if code.names_support() {
+        told.push(("request_id", &request.id));
+    }
+    page.with(&told)
 }
 
 /// The sign-in page, which leads back to `target`.

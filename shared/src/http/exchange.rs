@@ -176,12 +176,14 @@ impl<'a> Exchange<'a> {
         }
         let provider = self.provider.as_ref().map_or("", ProviderId::as_str);
         let location = match (self.destination, code) {
-            (Destination::SignIn, code) => answer::back_to_sign_in(self.site, code.as_str(), provider),
+            (Destination::SignIn, code) => answer::refused_to(&self.site.sign_in, code, provider, self.request),
             (Destination::Page(target), ErrorCode::SessionRequired) => answer::sign_in_and_return(self.site, target),
             (Destination::Page(target), ErrorCode::ReauthenticationRequired) => {
                 answer::reauthenticate(self.site, target)
             }
-            (Destination::Page(target), code) => answer::back_to(self.site, target, code.as_str(), provider),
+            (Destination::Page(target), code) => {
+                answer::refused_to(self.site.page(target), code, provider, self.request)
+            }
         };
         answer::see_other(&location)
     }

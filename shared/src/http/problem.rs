@@ -83,6 +83,15 @@ impl ErrorCode {
             Self::InvalidRequest | Self::UnknownProvider | Self::FlowUnknown | Self::CrossOriginRequest
         )
     }
+
+    /// Whether the text of this code sends the user to support: then a redirect carries the request's id, to be named there.
+    #[must_use]
+    pub const fn names_support(self) -> bool {
+        matches!(
+            self,
+            Self::ProviderRefused | Self::IdentityInvalid | Self::IdentityInUse | Self::InternalError
+        )
+    }
 }
 
 impl fmt::Display for ErrorCode {

@@ -16,6 +16,9 @@ pub const REQUEST_BUDGET: Duration = Duration::from_millis(7500);
 const MAX_QUERY_LEN: usize = 8 * 1024;
 const MAX_BODY_LEN: usize = 4 * 1024;
 
+/// API Gateway's ids have 16 characters, an UUID 36.
+const LONGEST_ID: usize = 64;
+
 /// The request is not one a well-meaning client sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MalformedRequest {
@@ -63,6 +66,13 @@ pub struct Request {
     path: String,
     query: String,
     body: Vec<u8>,
+}
+
+/// A request's id as it stands in a URL, where anything may stand: what cannot be one is none.
+#[must_use]
+pub fn id_in_url(text: &str) -> Option<&str> {
+    let is_ours = |byte: u8| byte.is_ascii_alphanumeric() || b"-_=".contains(&byte);
+    ((1..=LONGEST_ID).contains(&text.len()) && text.bytes().all(is_ours)).then_some(text)
 }
 
 impl Request {
@@ -235,6 +245,21 @@ mod tests {
             request = request.header(*name, *value);
         }
         Request::new(request.body(body.to_owned()).unwrap(), "id".to_owned())
+    }
+
+    #[test]
+    fn an_id_in_a_url_holds_nothing_but_what_ids_are_made_of() {
+        for id in [
+            "JKJaXmPLvHcESHA=",
+            "8b1c2f4e-6a55-4c3e-9d21-0f3b7a9c1d2e",
+            "q83vASNFZ4mrze8B",
+            &"a".repeat(64),
+        ] {
+            assert_eq!(id_in_url(id), Some(id));
+        }
+        for text in ["", "a b", "<b>", "call +49 30 1234", "é", &"a".repeat(65)] {
+            assert_eq!(id_in_url(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -309,6 +309,16 @@ mod tests {
     }
 
     #[test]
+    fn the_texts_that_send_to_support_are_those_of_the_codes_that_come_with_a_reference() {
+        for (language, support) in [(Language::English, "support"), (Language::French, "l’assistance")] {
+            for &code in ErrorCode::ALL {
+                let sends = language.texts().code(code).next_step.contains(support);
+                assert_eq!(sends, code.names_support(), "{code} in {language:?}");
+            }
+        }
+    }
+
+    #[test]
     fn an_outcome_nobody_knows_gets_a_general_text() {
         let texts = Language::English.texts();
         assert_eq!(texts.outcome("<script>").title, texts.unknown_outcome.title);

@@ -19,6 +19,8 @@ use crate::{
 pub struct StatusView {
     /// The provider asked about.
     pub provider: ProviderView,
+    /// The account that asks.
+    pub account: AccountView,
     /// The link, while there is one. `status` is told from it, so that the two always agree.
     pub link: Option<LinkView>,
     /// Whether the account must be linked.
@@ -31,8 +33,9 @@ pub struct StatusView {
 
 impl Serialize for StatusView {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut object = serializer.serialize_struct("StatusView", 6)?;
+        let mut object = serializer.serialize_struct("StatusView", 7)?;
         object.serialize_field("provider", &self.provider)?;
+        object.serialize_field("account", &self.account)?;
         object.serialize_field("status", status_of(self.link.is_some()))?;
         object.serialize_field("link", &self.link)?;
         object.serialize_field("requirement", &self.requirement)?;
@@ -230,7 +233,7 @@ impl From<SignIn> for RedeemedTicketView {
 #[derive(Clone, Debug, Serialize)]
 pub struct ConfirmView {
     /// The cloud account that is signed in.
-    pub account: ConfirmAccountView,
+    pub account: AccountView,
     /// The identity that would be linked to it.
     pub identity: ConfirmIdentityView,
     /// Until when it can be confirmed.
@@ -247,7 +250,7 @@ impl ConfirmView {
     #[must_use]
     pub fn new(pending: &PendingLink, account_email: Option<EmailAddress>, replacing: Option<&Link>) -> Self {
         Self {
-            account: ConfirmAccountView { email: account_email },
+            account: AccountView { email: account_email },
             identity: ConfirmIdentityView {
                 email: pending.email.clone(),
                 email_verified: pending.email_verified,
@@ -263,7 +266,7 @@ impl ConfirmView {
 
 /// A cloud account to its own user.
 #[derive(Clone, Debug, Serialize)]
-pub struct ConfirmAccountView {
+pub struct AccountView {
     /// The session's label, not masked.
     pub email: Option<EmailAddress>,
 }
@@ -379,6 +382,9 @@ mod tests {
                 id: ProviderId::parse("magento").unwrap(),
                 name: "Magento.com".into(),
             },
+            account: AccountView {
+                email: Some(email("maria@cloud.example")),
+            },
             link: None,
             requirement: RequirementView {
                 required: false,
@@ -409,6 +415,7 @@ mod tests {
             to_value(linked).unwrap(),
             json!({
                 "provider": {"id": "magento", "name": "Magento.com"},
+                "account": {"email": "maria@cloud.example"},
                 "status": "linked",
                 "link": {"linked_at": "2020-03-02T10:11:12Z", "email": "m***@example.com"},
                 "requirement": {"required": true, "since": "2020-04-01T00:00:00Z", "exempt_until": null},
@@ -424,6 +431,7 @@ mod tests {
             to_value(not_linked()).unwrap(),
             json!({
                 "provider": {"id": "magento", "name": "Magento.com"},
+                "account": {"email": "maria@cloud.example"},
                 "status": "not_linked",
                 "link": null,
                 "requirement": {"required": false, "since": null, "exempt_until": null},
@@ -436,7 +444,7 @@ mod tests {
     #[test]
     fn confirm_masks_only_the_link_that_would_be_switched() {
         let view = ConfirmView {
-            account: ConfirmAccountView {
+            account: AccountView {
                 email: Some(email("maria@cloud.example")),
             },
             identity: ConfirmIdentityView {

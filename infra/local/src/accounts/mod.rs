@@ -1,11 +1,16 @@
 //! The development accounts site: plays accounts.magento.cloud, as far as the service leans on it.
 //!
-//! It signs people in without a password, proves that to the functions by session JWTs (contract section 3), and shows the
-//! settings page with the *Single sign-on* section of `infra/settings-page`. What is linked it neither knows nor keeps.
+//! It signs people in, with a provider or without a password, proves that to the functions by session JWTs (contract section 3), and shows the
+//! settings page with the *Single sign-on* section of `infra/settings-page`. What is linked it neither knows nor keeps: what it must know it
+//! asks the service, as the real site does. Beside that it has a clock to move, and the history that the table keeps.
 
+mod clock;
+mod history;
 mod pages;
 mod people;
+mod service;
 mod sessions;
+mod sign_in;
 #[cfg(test)]
 mod tests;
 mod texts;
@@ -13,14 +18,19 @@ mod texts;
 use std::sync::Arc;
 
 use account_linking::{
-    clock::{Clock, NoRandomness},
+    clock::{Clock, MovableClock, NoRandomness, Randomness},
     config::ProviderEntry,
     jose::SigningError,
+    requirement::{LinkingRequired, OtherMethods},
+    table::Table,
 };
 use http::{Method, StatusCode};
 
-use self::people::Account;
-pub(crate) use self::sessions::{SessionIssuer, SessionTerms};
+use self::pages::Notice;
+pub(crate) use self::{
+    service::Service,
+    sessions::{SessionIssuer, SessionTerms},
+};
 use crate::site::{self, Cookie, Language, Parameters, Request, Response, Unreadable};
 
 /// Keeps the language that `?lang=` chose.
@@ -63,7 +73,17 @@ pub(crate) struct AccountsSite {
     pub(crate) providers: Vec<ProviderEntry>,
     /// Absent when somebody else issues the sessions.
     pub(crate) sessions: Option<SessionIssuer>,
-    pub(crate) clock: Arc<dyn Clock>,
+    /// What it asks from server to server.
+    pub(crate) service: Service,
+    /// Where the history is. What is wrong with its variables the functions tell.
+    pub(crate) table: Option<Table>,
+    /// `LINKING_REQUIRED_FROM`.
+    pub(crate) linking_required: LinkingRequired,
+    /// Everybody's clock, but the database's.
+    pub(crate) clock: Arc<MovableClock>,
+    /// Whether the provider follows that clock too.
+    pub(crate) provider_follows: bool,
+    pub(crate) random: Arc<dyn Randomness>,
 }
 
 /// Why a page is not shown.
@@ -71,6 +91,7 @@ enum Failure {
     Malformed,
     Foreign,
     Internal,
+    Unavailable,
 }
 
 impl From<Unreadable> for Failure {
@@ -93,14 +114,19 @@ impl From<SigningError> for Failure {
 
 impl AccountsSite {
     /// Answers a request to the site's host.
-    pub(crate) fn respond(&self, request: &Request) -> Response {
+    pub(crate) async fn respond(&self, request: &Request) -> Response {
         let answer = match (&request.method, request.path.as_str()) {
             (&Method::GET, "/") => Ok(site::redirect("/user")),
-            (&Method::GET, "/user") => self.show(request, Destination::Settings),
-            (&Method::GET, "/onboarding") => self.show(request, Destination::Onboarding),
+            (&Method::GET, "/user") => self.show(request, Destination::Settings).await,
+            (&Method::GET, "/user/history") => self.show_history(request).await,
+            (&Method::GET, "/onboarding") => self.show(request, Destination::Onboarding).await,
             (&Method::GET, "/sign-in") => self.show_sign_in(request),
-            (&Method::POST, "/sign-in") => self.sign_in(request),
+            (&Method::POST, "/sign-in") => self.sign_in_by_email(request).await,
+            (&Method::POST, "/sign-in/start") => self.start_sign_in(request),
+            (&Method::GET, "/sign-in/complete") => self.complete_sign_in(request).await,
             (&Method::POST, "/sign-out") => self.sign_out(request),
+            (&Method::GET, clock::PATH) => self.show_clock(request),
+            (&Method::POST, clock::PATH) => self.move_clock(request),
             (&Method::GET, "/.well-known/jwks.json") => Ok(self.jwks()),
             (&Method::GET, "/site.css") => Ok(site::stylesheet()),
             (&Method::GET, "/favicon.ico") => Ok(site::no_icon()),
@@ -112,74 +138,37 @@ impl AccountsSite {
                 Failure::Malformed => StatusCode::BAD_REQUEST,
                 Failure::Foreign => StatusCode::FORBIDDEN,
                 Failure::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+                Failure::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             })
         })
     }
 
     /// A page with the section, for whoever is signed in. Every view renews the session.
-    fn show(&self, request: &Request, destination: Destination) -> Result<Response, Failure> {
+    async fn show(&self, request: &Request, destination: Destination) -> Result<Response, Failure> {
         let query = request.query()?;
         let language = language_of(request, &query);
         let Some(sessions) = &self.sessions else {
-            return Ok(keeping_language(
-                &query,
-                self.section_page(language, destination, None, &query),
-            ));
+            let page = self.section_page(language, destination, None, None, &query);
+            return Ok(keeping_language(&query, page));
         };
         let Some(signed_in) = sessions.verify(request, self.clock.now()) else {
             let response = site::redirect(&format!("/sign-in?return_to={}", destination.id()));
             return Ok(keeping_language(&query, response));
         };
-        let mut response = self.section_page(language, destination, Some(signed_in.account), &query);
+        if signed_in.link_only && destination != Destination::Settings {
+            return Ok(site::redirect(&self.settings_url));
+        }
+        let notice = if signed_in.link_only {
+            Some(match self.other_methods(signed_in.account).await {
+                Ok((OtherMethods::Refused, linked)) => Notice::SignInWith(linked),
+                _ => Notice::LinkFirst,
+            })
+        } else {
+            None
+        };
+        let mut response = self.section_page(language, destination, Some(&signed_in), notice.as_ref(), &query);
         sessions.renew(&signed_in, self.clock.now(), &mut response)?;
         Ok(keeping_language(&query, response))
-    }
-
-    /// The accounts to choose from. Whoever is signed in and need not prove it again is sent on with a renewed session.
-    fn show_sign_in(&self, request: &Request) -> Result<Response, Failure> {
-        let query = request.query()?;
-        let language = language_of(request, &query);
-        let destination = Destination::parse(query.find("return_to"));
-        let Some(sessions) = &self.sessions else {
-            return Ok(self.foreign_sessions_page(language));
-        };
-        let signed_in = sessions.verify(request, self.clock.now());
-        let reauthenticate = query.find("reauthenticate") == Some("1");
-        match signed_in {
-            Some(signed_in) if !reauthenticate => {
-                let mut response = site::redirect(self.url_of(destination));
-                sessions.renew(&signed_in, self.clock.now(), &mut response)?;
-                Ok(response)
-            }
-            current => {
-                let current = current.map(|signed_in| signed_in.account);
-                Ok(keeping_language(
-                    &query,
-                    self.sign_in_page(language, destination, current),
-                ))
-            }
-        }
-    }
-
-    /// Somebody chooses an account.
-    fn sign_in(&self, request: &Request) -> Result<Response, Failure> {
-        let form = self.own_form(request)?;
-        let sessions = self.sessions.as_ref().ok_or(Failure::Malformed)?;
-        let account = form.find("account").and_then(Account::find).ok_or(Failure::Malformed)?;
-        let now = self.clock.now();
-        let current = sessions.verify(request, now);
-        let signed_in = match current {
-            Some(current) if current.account.id == account.id => current.proven_again(now),
-            other => {
-                if let Some(other) = other {
-                    sessions.end(other);
-                }
-                sessions.begin(account, now)?
-            }
-        };
-        let mut response = site::redirect(self.url_of(Destination::parse(form.find("return_to"))));
-        sessions.renew(&signed_in, now, &mut response)?;
-        Ok(response)
     }
 
     /// Ends the session.

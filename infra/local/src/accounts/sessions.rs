@@ -8,7 +8,10 @@ use std::{
 
 use account_linking::{
     clock::{NoRandomness, Randomness, Timestamp, random_bytes},
+    flow::SessionBinding,
+    identity::{AccountId, SessionId},
     jose::{Algorithm, CompactJws, KeySet, KeySetError, SigningError, SigningKey},
+    link::Actor,
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
@@ -18,6 +21,12 @@ use crate::site::{Cookie, Request, Response};
 
 /// How long a proof serves from each renewal. The functions want at least eleven minutes of it, the contract's sites give thirty.
 const SESSION_LIFETIME: Duration = Duration::from_hours(1);
+
+/// How far a proof may lie ahead. One from a future that the clock was moved back from proves nothing.
+const LEEWAY: Duration = Duration::from_secs(30);
+
+/// The claim of a session that is good for nothing but linking. The functions do not know it: what such a session may see is up to this site.
+const LINK_ONLY: &str = "link_only";
 
 /// Under which names and in which cookie sessions are issued.
 #[derive(Debug)]
@@ -44,6 +53,8 @@ pub(crate) struct SessionIssuer {
 #[derive(Debug)]
 pub(super) struct SignedIn {
     pub(super) account: &'static Account,
+    /// Whether it is good for nothing but linking.
+    pub(super) link_only: bool,
     /// The `sid`: stays the same over renewals, ends at sign-out.
     sid: String,
     auth_time: Timestamp,
@@ -53,6 +64,15 @@ impl SignedIn {
     /// The same session, whose user has just proved themselves: the flows in it go on.
     pub(super) fn proven_again(self, now: Timestamp) -> Self {
         Self { auth_time: now, ..self }
+    }
+
+    /// Whether `actor` acted in this session.
+    pub(super) fn is(&self, actor: &Actor) -> bool {
+        let (account, session) = (AccountId::parse(self.account.id), SessionId::parse(&self.sid));
+        let (Ok(account), Ok(session)) = (account, session) else {
+            return false;
+        };
+        *actor == Actor::Session(SessionBinding::of(&account, &session))
     }
 }
 
@@ -74,11 +94,17 @@ impl SessionIssuer {
         jwks_of(&self.key)
     }
 
-    /// A new session of `account`.
-    pub(super) fn begin(&self, account: &'static Account, now: Timestamp) -> Result<SignedIn, NoRandomness> {
+    /// A new session of `account`, good for nothing but linking or for all.
+    pub(super) fn begin(
+        &self,
+        account: &'static Account,
+        link_only: bool,
+        now: Timestamp,
+    ) -> Result<SignedIn, NoRandomness> {
         let sid = URL_SAFE_NO_PAD.encode(random_bytes::<16>(&*self.random)?);
         Ok(SignedIn {
             account,
+            link_only,
             sid,
             auth_time: now,
         })
@@ -90,11 +116,13 @@ impl SessionIssuer {
         let jwt = jws.verify(&self.keys, &[Algorithm::Es256]).ok()?;
         let signed_in = SignedIn {
             account: Account::find(jwt.text("sub")?)?,
+            link_only: jwt.claim(LINK_ONLY).is_some(),
             sid: jwt.text("sid")?.to_owned(),
             auth_time: jwt.date("auth_time")?,
         };
         let has_ended = self.ended().contains(&signed_in.sid);
-        (now < jwt.date("exp")? && !has_ended).then_some(signed_in)
+        let is_live = jwt.date("iat")? <= now.plus(LEEWAY) && now < jwt.date("exp")?;
+        (is_live && !has_ended).then_some(signed_in)
     }
 
     /// Sets the cookie with a proof that serves from `now` on.
@@ -104,7 +132,7 @@ impl SessionIssuer {
         now: Timestamp,
         response: &mut Response,
     ) -> Result<(), SigningError> {
-        let token = self.key.sign_jwt(&json!({
+        let mut claims = json!({
             "iss": self.terms.issuer,
             "aud": self.terms.audience,
             "sub": signed_in.account.id,
@@ -113,7 +141,11 @@ impl SessionIssuer {
             "auth_time": signed_in.auth_time.unix_seconds(),
             "iat": now.unix_seconds(),
             "exp": now.plus(SESSION_LIFETIME).unix_seconds(),
-        }))?;
+        });
+        if signed_in.link_only {
+            claims[LINK_ONLY] = json!(true);
+        }
+        let token = self.key.sign_jwt(&claims)?;
         Cookie {
             name: &self.terms.cookie,
             value: &token,

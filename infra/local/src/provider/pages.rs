@@ -185,6 +185,7 @@ impl Provider {
             title,
             head: "",
             main,
+            foot: "",
             // The answer to a form may lead back to the client.
             form_targets: origin_of(&self.client.redirect_uri),
         };

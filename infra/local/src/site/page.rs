@@ -43,6 +43,8 @@ pub(crate) struct Page<'a> {
     pub(crate) head: &'a str,
     /// HTML under the main heading.
     pub(crate) main: &'a str,
+    /// HTML below the main part.
+    pub(crate) foot: &'a str,
     /// Where the forms of the page may lead, besides the site itself: other origins on the way of their redirects.
     pub(crate) form_targets: &'a str,
 }
@@ -84,7 +86,7 @@ impl Page<'_> {
 <main>
 <h1>{title}</h1>
 {main}</main>
-</body>
+{foot}</body>
 </html>
 "#,
             language = self.language.tag(),
@@ -92,6 +94,7 @@ impl Page<'_> {
             site = Text(self.site),
             head = self.head,
             main = self.main,
+            foot = self.foot,
         )
     }
 }

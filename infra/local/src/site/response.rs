@@ -1,5 +1,7 @@
 //! The answers of a development site.
 
+use std::time::Duration;
+
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde_json::Value;
 
@@ -17,6 +19,11 @@ impl Cookie<'_> {
     /// Sets the cookie until the browser is closed.
     pub(crate) fn set(&self, response: &mut Response) {
         self.append(response, "");
+    }
+
+    /// Sets the cookie for a while.
+    pub(crate) fn keep_for(&self, lifetime: Duration, response: &mut Response) {
+        self.append(response, &format!("; Max-Age={}", lifetime.as_secs()));
     }
 
     /// Takes the cookie away.

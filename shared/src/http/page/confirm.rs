@@ -88,7 +88,7 @@ mod tests {
 
     fn confirm_view() -> ConfirmView {
         ConfirmView {
-            account: ConfirmAccountView {
+            account: AccountView {
                 email: Some(email("maria@cloud.example")),
             },
             identity: ConfirmIdentityView {
@@ -121,7 +121,7 @@ mod tests {
     #[test]
     fn a_switch_names_the_masked_link_it_would_end_and_doubts_are_told() {
         let view = ConfirmView {
-            account: ConfirmAccountView { email: None },
+            account: AccountView { email: None },
             identity: ConfirmIdentityView {
                 email_verified: false,
                 ..confirm_view().identity
@@ -146,7 +146,7 @@ mod tests {
     #[test]
     fn a_confirmation_keeps_hostile_values_text() {
         let view = ConfirmView {
-            account: ConfirmAccountView {
+            account: AccountView {
                 email: Some(email(&format!("{HOSTILE}@a"))),
             },
             identity: ConfirmIdentityView {

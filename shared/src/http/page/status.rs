@@ -5,17 +5,20 @@ use http::{Response, StatusCode};
 use super::{
     super::{
         html::Html,
-        texts::{Language, OutcomeText},
+        texts::{Language, OutcomeText, fill},
         views::{LinkView, MaskedEmail, RequirementView, StatusView},
     },
     FormTargets, Writer, button, element, form, paragraph, respond,
 };
+use crate::identity::EmailAddress;
 
-/// What the settings section would show. `outcome` is `sso=` as it came; `form_origins` are where start-link redirects to.
+/// What the settings section would show. `outcome` is `sso=` as it came, `reference` what support finds its request by; `form_origins` are
+/// where start-link redirects to.
 #[must_use]
 pub fn status(
     view: &StatusView,
     outcome: Option<&str>,
+    reference: Option<&str>,
     language: Language,
     settings_url: &str,
     form_origins: &[String],
@@ -23,7 +26,7 @@ pub fn status(
     let writer = Writer::new(language, &view.provider.name);
     let title = &language.texts().section.title;
     let mut contents = vec![element("h1", "", [Html::text(title)])];
-    contents.extend(writer.message(outcome, view.link.is_some()));
+    contents.extend(writer.message(outcome, reference, view.link.is_some()));
     let facts = writer.facts(view.link.as_ref(), view.requirement);
     contents.push(element(
         "div",
@@ -42,7 +45,7 @@ pub fn status(
 
 impl Writer<'_> {
     /// What happened, as a URL claims. Success is told only when `is_linked` agrees.
-    fn message(&self, outcome: Option<&str>, is_linked: bool) -> Option<Html> {
+    fn message(&self, outcome: Option<&str>, reference: Option<&str>, is_linked: bool) -> Option<Html> {
         let outcome = outcome?;
         let linked_after = match outcome {
             "linked" | "switched" => Some(true),
@@ -60,6 +63,10 @@ impl Writer<'_> {
         if outcome == "confirm" {
             let label = Html::text(&self.language.texts().section.show_confirm);
             children.push(element("p", "", [Html::element("a", &[("href", "confirm")], [label])]));
+        }
+        if let Some(reference) = reference {
+            let template = &self.language.texts().section.request_id;
+            children.push(paragraph("sso-subdued", &fill(template, &[("request_id", reference)])));
         }
         let success = if linked_after.is_some() { "true" } else { "false" };
         Some(Html::element(
@@ -151,12 +158,14 @@ impl Writer<'_> {
             [switch],
         );
         // Nothing is ended by one press: the details name both accounts and hold the form.
-        let unknown = &self.language.texts().confirm.email_unknown;
-        let email = link.email.as_ref().map_or(unknown.as_str(), MaskedEmail::as_str);
+        let unknown = self.language.texts().confirm.email_unknown.as_str();
+        let email = link.email.as_ref().map_or(unknown, MaskedEmail::as_str);
+        let account = view.account.email.as_ref().map_or(unknown, EmailAddress::reveal);
+        let values = [("provider", self.provider), ("email", email), ("account", account)];
         let disconnect = button("sso-button", None, &section.disconnect);
         let children = [
             element("summary", "", [Html::text(&section.disconnect)]),
-            paragraph("", &self.say_with(&section.disconnect_warning, "email", email)),
+            paragraph("", &fill(&section.disconnect_warning, &values)),
             form(&view.actions.unlink, &[], [disconnect]),
         ];
         vec![switch, element("details", "sso-disconnect", children)]
@@ -182,6 +191,9 @@ mod tests {
                 id,
                 name: "Magento.com".to_owned(),
             },
+            account: AccountView {
+                email: Some(email("maria@cloud.example")),
+            },
             link,
             requirement: RequirementView {
                 required: false,
@@ -200,7 +212,7 @@ mod tests {
     }
 
     fn english_status(view: &StatusView, outcome: Option<&str>) -> String {
-        status(view, outcome, Language::English, SETTINGS, &[]).into_body()
+        status(view, outcome, None, Language::English, SETTINGS, &[]).into_body()
     }
 
     #[test]
@@ -242,7 +254,7 @@ mod tests {
         ];
         let rest = "base-uri 'none'; frame-ancestors 'none'";
 
-        let response = status(&status_view(None), None, Language::English, SETTINGS, &origins);
+        let response = status(&status_view(None), None, None, Language::English, SETTINGS, &origins);
         let style = style_source(response.body());
         assert_eq!(
             policy(&response),
@@ -258,6 +270,7 @@ mod tests {
     fn an_origin_that_is_no_header_value_leaves_the_page_without_forms_rather_than_without_a_policy() {
         let response = status(
             &status_view(None),
+            None,
             None,
             Language::English,
             SETTINGS,
@@ -294,7 +307,7 @@ mod tests {
             "Magento.com account: m***@example.com",
             "Connected on 2 March 2020",
             r#"name="replace" value="true"><input type="hidden" name="account" value="choose">"#,
-            "<p>Your Magento.com account (m***@example.com) will no longer open this cloud account.",
+            "<p>Your Magento.com account (m***@example.com) will no longer open your cloud account (maria@cloud.example).",
             r#"action="/sso/magento/unlink"><button class="sso-button">Disconnect</button>"#,
         ] {
             assert!(body.contains(expected), "{expected}");
@@ -302,8 +315,15 @@ mod tests {
         assert!(!body.contains("Connect with"));
 
         let without_email = LinkView { email: None, ..link() };
-        let body = english_status(&status_view(Some(without_email)), None);
-        assert!(body.contains("Your Magento.com account (e-mail address not known) will no longer"));
+        let nameless = StatusView {
+            account: AccountView { email: None },
+            ..status_view(Some(without_email))
+        };
+        let body = english_status(&nameless, None);
+        let unknown = "(e-mail address not known)";
+        assert!(body.contains(&format!(
+            "Your Magento.com account {unknown} will no longer open your cloud account {unknown}"
+        )));
     }
 
     #[test]
@@ -362,6 +382,21 @@ mod tests {
         assert!(told(true, "linked") && told(true, "switched") && told(false, "unlinked"));
         assert!(!told(false, "linked") && !told(false, "switched") && !told(true, "unlinked"));
         assert!(told(false, "cancelled") && told(true, "identity_in_use") && told(false, "whatever"));
+    }
+
+    #[test]
+    fn a_refusal_shows_what_to_name_to_support() {
+        let view = status_view(None);
+        let body = status(
+            &view,
+            Some("identity_in_use"),
+            Some("JKJaXmPLvHcESHA="),
+            Language::English,
+            SETTINGS,
+            &[],
+        );
+        assert!(body.body().contains("Reference for support: JKJaXmPLvHcESHA="));
+        assert!(!english_status(&view, Some("identity_in_use")).contains("Reference"));
     }
 
     #[test]

@@ -18,10 +18,10 @@
 //! | hand out a ticket | `IDENTITY#…` `OWNER` · `TICKET#…` `TICKET` | `TransactWriteItems`: check · put | [`Table::write_ticket`] | callback | `ConditionCheckItem`, `PutItem` |
 //! | hand out a ticket, the label changed | the same · `ACCOUNT#…` `LINK#…` | `TransactWriteItems`: update · put · update | [`Table::write_ticket`] | callback | `UpdateItem`, `PutItem` |
 //! | redeem a ticket | `TICKET#…` `TICKET` | `DeleteItem`, sent once | [`Table::redeem_ticket`] | redeem-ticket | `DeleteItem` |
-//! | what happened to an account | `ACCOUNT#…` `EVENT#…` | `Query`, strongly consistent | [`Table::read_history`] | none: the local stack | – |
 //!
 //! A transaction needs the IAM actions of its parts, none of its own. Nothing scans, and there is no index: each pattern names
 //! its items by their keys.
+//! [`Table::read_history`] queries, and [`Table::create_if_absent`] makes the table: for the local stack, which no role bounds.
 //!
 //! The IAM policies in `template.yaml` follow the last column line by line.
 

@@ -100,6 +100,14 @@ impl Database {
         self.call("PutItem", json!({"Item": item})).await;
     }
 
+    /// Deletes all items.
+    pub async fn clear(&self) {
+        for item in self.items().await {
+            let key = json!({"pk": item["pk"], "sk": item["sk"]});
+            self.call("DeleteItem", json!({"Key": key})).await;
+        }
+    }
+
     /// Calls `operation` on the table in DynamoDB's own words, so that a test sees what is there, not what our code makes of it.
     pub async fn call(&self, operation: &str, mut request: Value) -> Value {
         request["TableName"] = json!(self.table_name);

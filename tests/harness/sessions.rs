@@ -22,10 +22,19 @@ impl SessionIssuer {
 
     /// `setup` with sessions from here.
     pub fn configured(&self, setup: Setup) -> Setup {
-        setup
-            .with("SESSION_ISSUER", ISSUER)
-            .with("SESSION_AUDIENCE", AUDIENCE)
-            .with("SESSION_JWKS", &json!({"keys": [self.0.public_jwk()]}).to_string())
+        let variables = self.variables().into_iter();
+        variables.fold(setup, |setup, (name, value)| setup.with(&name, &value))
+    }
+
+    /// The variables that let the functions take sessions from here.
+    pub fn variables(&self) -> [(String, String); 3] {
+        let keys = json!({"keys": [self.0.public_jwk()]}).to_string();
+        [
+            ("SESSION_ISSUER", ISSUER),
+            ("SESSION_AUDIENCE", AUDIENCE),
+            ("SESSION_JWKS", &*keys),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
     }
 
     /// The claims of a good session of `person` at `now`. A test changes one of them.

@@ -7,6 +7,7 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod crash;
 mod fixed;
 mod model;
 mod random;

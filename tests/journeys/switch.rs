@@ -1,24 +1,33 @@
 //! A linked account changes to another identity.
 
-use harness::{browser::Answer, magento::Person, on_every_combination, stack::Setup};
+use harness::{
+    browser::Answer,
+    magento::Person,
+    on_every_combination,
+    stack::{Setup, Stack},
+};
 use http::Method;
 
 on_every_combination!(
     switching_asks_shows_whom_it_replaces_and_replaces_them,
     switching_asks_even_where_linking_does_not,
     declining_to_switch_keeps_the_old_identity,
+    a_switch_that_fails_on_its_way_keeps_the_old_identity,
     the_identity_left_behind_can_be_linked_elsewhere,
 );
 
-/// Brings the identity of `person` with `replace=true`, as far as the question.
-async fn wants_to_switch(stack: &harness::stack::Stack, settings: &Answer, person: Person) -> Answer {
-    let form = [("replace", "true"), ("account", "choose")];
-    let page = settings
-        .posting("/sso/magento/start-link", &form)
+/// Starts a flow with `replace=true`, as far as Magento.com's page.
+async fn starts_to_switch(settings: &Answer) -> Answer {
+    let started = settings
+        .posting("/sso/magento/start-link", &[("replace", "true")])
         .send()
-        .await
-        .followed()
         .await;
+    started.followed().await
+}
+
+/// Brings the identity of `person` with `replace=true`, as far as the question.
+async fn wants_to_switch(stack: &Stack, settings: &Answer, person: Person) -> Answer {
+    let page = starts_to_switch(settings).await;
     let asked = stack.magento.signs_in(&page, person).await.followed().await;
     assert_eq!(asked.outcome().as_deref(), Some("confirm"), "{asked:?}");
     asked
@@ -72,6 +81,27 @@ async fn declining_to_switch_keeps_the_old_identity(setup: Setup) {
 
     assert_eq!(declined.outcome().as_deref(), Some("cancelled"), "{declined:?}");
     assert!(stack.contents().await.links[0].joins(Person::Alice, Person::Alice));
+}
+
+async fn a_switch_that_fails_on_its_way_keeps_the_old_identity(setup: Setup) {
+    let stack = setup.with("CONFIRM_LINK", "never").start().await;
+    let settings = stack.linked(Person::Alice, Person::Alice).await;
+    stack.linked(Person::Chloe, Person::Chloe).await;
+
+    let cancelled = stack.magento.cancels(&starts_to_switch(&settings).await).await;
+    assert_eq!(cancelled.follows().await.outcome().as_deref(), Some("cancelled"));
+    let taken = wants_to_switch(&stack, &settings, Person::Chloe).await;
+    let taken = decides(&taken, "link").await;
+    assert_eq!(taken.outcome().as_deref(), Some("identity_in_use"), "{taken:?}");
+
+    let contents = stack.contents().await;
+    assert!(
+        contents
+            .links
+            .iter()
+            .any(|link| link.joins(Person::Alice, Person::Alice)),
+        "{contents:?}"
+    );
 }
 
 async fn the_identity_left_behind_can_be_linked_elsewhere(setup: Setup) {

@@ -276,6 +276,11 @@ async fn spawn(variables: &BTreeMap<String, String>) -> (Child, String) {
     (process, origin)
 }
 
+/// A link, as the table has it.
+fn ids(account: Person, identity: Person) -> (String, String) {
+    (account.account_id().to_owned(), identity.subject().to_owned())
+}
+
 /// Where a process dies: at which call of which name, counted from the beginning of the act, and whether that was done.
 #[derive(Clone, Debug)]
 struct Point {
@@ -327,6 +332,7 @@ async fn dies_at_every_call_of(engine: Engine, act: Act) {
 
 async fn dies_at(world: &mut World, act: Act, point: &Point) {
     let sent = Arc::new(world.about_to(act).await);
+    let before = world.consistent_links().await;
     let (fate, held) = if point.done { Fate::hold_answer() } else { Fate::hold() };
     let proxy = if point.at_provider {
         &world.provider_proxy
@@ -344,7 +350,13 @@ async fn dies_at(world: &mut World, act: Act, point: &Point) {
     waiting.abort();
     drop(held);
 
-    world.consistent_links().await;
+    let wanted: Vec<_> = act
+        .links()
+        .iter()
+        .map(|(account, identity)| ids(*account, *identity))
+        .collect();
+    let left = world.consistent_links().await;
+    assert!(left == before || left == wanted, "{act:?} {point:?} left {left:?}");
     world.starts_again().await;
     let mut answer = sent.send().await;
     if answer.status == 400 && act.may_start_over() {
@@ -362,12 +374,7 @@ async fn dies_at(world: &mut World, act: Act, point: &Point) {
         Some(act.outcome()),
         "{act:?} {point:?}: {answer:?}"
     );
-    let links: Vec<_> = act
-        .links()
-        .iter()
-        .map(|(account, identity)| (account.account_id().to_owned(), identity.subject().to_owned()))
-        .collect();
-    assert_eq!(world.consistent_links().await, links, "{act:?} {point:?}");
+    assert_eq!(world.consistent_links().await, wanted, "{act:?} {point:?}");
 }
 
 macro_rules! on_both_engines {

@@ -88,6 +88,17 @@ async fn an_exemption_is_granted_told_and_ended() {
 }
 
 #[tokio::test]
+async fn while_the_requirement_is_paused_every_method_is_allowed() {
+    let world = World::start_with(&[("LINKING_REQUIRED_FROM", "never")]).await;
+    let told = calls(&world.stack, &Method::GET, &alice(""), None).await.json();
+    assert_eq!(
+        told["requirement"],
+        json!({"required": false, "since": null, "exempt_until": null})
+    );
+    assert_eq!(told["sign_in"], json!({"provider": true, "other_methods": "allowed"}));
+}
+
+#[tokio::test]
 async fn an_exemption_that_says_too_little_or_too_much_is_refused() {
     let world = World::start().await;
     let until = in_seconds(&world, 3600);
@@ -95,6 +106,7 @@ async fn an_exemption_that_says_too_little_or_too_much_is_refused() {
         json!({"reason": "x"}),
         json!({"until": until}),
         json!({"until": in_seconds(&world, -1), "reason": "x"}),
+        json!({"until": in_seconds(&world, 0), "reason": "x"}),
         json!({"until": "tomorrow", "reason": "x"}),
         json!({"until": 4_102_444_800_i64, "reason": "x"}),
         json!({"until": until, "reason": ""}),

@@ -69,7 +69,7 @@ async fn the_authorization_request_asks_for_what_the_contract_says_and_no_more()
 async fn what_the_user_chose_goes_along_and_nothing_else() {
     let world = World::start().await;
     let page = world.page().await;
-    let rows: [(Fields, Fields); 7] = [
+    let rows: [(Fields, Fields); 9] = [
         (
             &[
                 ("intent", "sign-in"),
@@ -82,6 +82,12 @@ async fn what_the_user_chose_goes_along_and_nothing_else() {
         (&[("intent", "create")], &[("prompt", "create")]),
         (&[("account", "choose")], &[("prompt", "select_account")]),
         (&[("intent", "create"), ("account", "choose")], &[("prompt", "create")]),
+        // A switch is about somebody else than who is signed in there.
+        (&[("replace", "true")], &[("prompt", "select_account")]),
+        (
+            &[("replace", "true"), ("account", "any")],
+            &[("prompt", "select_account")],
+        ),
         (&[("locale", "fr-CA")], &[("ui_locales", "fr-CA")]),
         (&[("return_to", "onboarding")], &[]),
         (
@@ -247,6 +253,12 @@ async fn a_session_too_old_to_change_the_link_is_sent_to_prove_itself() {
     assert_eq!(
         navigated.header("location"),
         Some(&*world.stack.at("/sign-in?reauthenticate=1&return_to=settings"))
+    );
+    // It comes back to where it was.
+    let onboarding = page.posting(START_LINK, &[("return_to", "onboarding")]).send().await;
+    assert_eq!(
+        onboarding.header("location"),
+        Some(&*world.stack.at("/sign-in?reauthenticate=1&return_to=onboarding"))
     );
 
     claims["auth_time"] = (an_hour_ago + 30).into();

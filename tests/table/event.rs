@@ -6,6 +6,7 @@ use account_linking::{
     link::{Actor, Exemption, IdentityFingerprint},
     table::{EventKind, Happening},
 };
+use boon::{Compiler, SchemaIndex, Schemas};
 use serde_json::{Value, json};
 
 use crate::world::{
@@ -174,28 +175,48 @@ async fn every_event_is_as_its_schema_says(world: World) {
         .end_exemption(&alice, &magento, &actor, event_id(), at(31), deadline());
     ended.await.unwrap();
 
-    let schema: Value = serde_json::from_str(include_str!("../../docs/event.schema.json")).unwrap();
-    let names = |list: &Value| -> BTreeSet<String> {
-        let list = list.as_array().unwrap().iter();
-        list.map(|name| name.as_str().unwrap().to_owned()).collect()
-    };
-    let items = world.database.items().await;
+    let (schema, items) = (Schema::read(), world.database.items().await);
     let is_event = |item: &&Value| item["sk"]["S"].as_str().unwrap().starts_with("EVENT#");
     let mut kinds = BTreeSet::new();
     for event in items.iter().filter(is_event) {
-        let members = event.as_object().unwrap();
-        let required = names(&schema["required"]);
-        assert!(required.iter().all(|name| members.contains_key(name)), "{event}");
-        assert!(members.contains_key("session") != members.contains_key("by"), "{event}");
-        for (name, value) in members {
-            let mut property = &schema["properties"][name];
-            if let Some(reference) = property["$ref"].as_str() {
-                property = schema.pointer(reference.trim_start_matches('#')).unwrap();
-            }
-            let types: BTreeSet<String> = value.as_object().unwrap().keys().cloned().collect();
-            assert_eq!(types, names(&property["required"]), "{name} of {event}");
-        }
-        kinds.insert(event["kind"]["S"].as_str().unwrap().to_owned());
+        schema.check(event);
+        kinds.insert(event["kind"]["S"].as_str().unwrap());
     }
-    assert_eq!(kinds, names(&schema["properties"]["kind"]["properties"]["S"]["enum"]));
+    let documented = schema.document["properties"]["kind"]["properties"]["S"]["enum"].as_array();
+    let documented: BTreeSet<_> = documented.unwrap().iter().map(|kind| kind.as_str().unwrap()).collect();
+    assert_eq!(kinds, documented);
+}
+
+#[test]
+fn the_documented_example_is_as_the_schema_says() {
+    let page = include_str!("../../docs/events.md");
+    let example = page.split("```json\n").nth(1).and_then(|rest| rest.split("```").next());
+    let example: Value = serde_json::from_str(example.unwrap()).unwrap();
+    Schema::read().check(&example["detail"]["dynamodb"]["NewImage"]);
+}
+
+/// What `docs/event.schema.json` says of events.
+struct Schema {
+    document: Value,
+    schemas: Schemas,
+    index: SchemaIndex,
+}
+
+impl Schema {
+    fn read() -> Self {
+        let document: Value = serde_json::from_str(include_str!("../../docs/event.schema.json")).unwrap();
+        let (mut compiler, mut schemas) = (Compiler::new(), Schemas::new());
+        compiler.add_resource("events:/schema.json", document.clone()).unwrap();
+        let index = compiler.compile("events:/schema.json", &mut schemas).unwrap();
+        Self {
+            document,
+            schemas,
+            index,
+        }
+    }
+
+    fn check(&self, event: &Value) {
+        let checked = self.schemas.validate(event, self.index);
+        checked.unwrap_or_else(|error| panic!("{error:#} in {event}"));
+    }
 }

@@ -7,6 +7,7 @@ mod choose_account;
 mod client_registrations;
 mod confirm;
 mod create_account;
+mod integrate;
 mod method_1;
 mod method_2;
 mod no_javascript;

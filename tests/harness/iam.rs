@@ -12,7 +12,7 @@ use http::Method;
 use serde_json::Value;
 
 use crate::{
-    browser::{Answer, Outgoing},
+    browser::{Answer, Browser, Outgoing},
     stack::Stack,
 };
 
@@ -29,10 +29,22 @@ pub async fn calls(stack: &Stack, method: &Method, path: &str, body: Option<&Val
 
 /// What a caller sends who believes that the secret is `secret`. A test may change it.
 pub fn signed(stack: &Stack, method: &Method, path: &str, body: Option<&Value>, secret: &str) -> Outgoing {
+    signed_at(&stack.browser(), stack.origin(), method, path, body, secret)
+}
+
+/// The same at any `origin`, written down where `browser`'s exchanges are.
+pub fn signed_at(
+    browser: &Browser,
+    origin: &str,
+    method: &Method,
+    path: &str,
+    body: Option<&Value>,
+    secret: &str,
+) -> Outgoing {
     let body = body.map(Value::to_string).unwrap_or_default();
-    let url = stack.at(path);
-    let outgoing = stack.browser().typing(&url).without_a_browser().method(method.clone());
-    let host = stack.origin().trim_start_matches("http://");
+    let url = format!("{origin}{path}");
+    let outgoing = browser.typing(&url).without_a_browser().method(method.clone());
+    let host = origin.trim_start_matches("http://");
     let outgoing = outgoing.body("application/json", body.clone());
 
     let identity = Credentials::new(ACCESS_KEY_ID, secret, None, None, "tests").into();

@@ -1,6 +1,7 @@
 //! Every exchange against `infra/openapi.yaml`: what the functions answer is what it says, and what it says they do answer.
 
 mod openapi;
+mod surface;
 
 use std::collections::BTreeSet;
 

@@ -160,3 +160,26 @@ pub fn secured(site: &Site, mut response: Response<String>) -> Response<String> 
     }
     response
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Environment, Reader};
+
+    #[test]
+    fn strict_transport_security_goes_with_https_alone() {
+        for (origin, expected) in [
+            ("https://accounts.example", Some("max-age=63072000")),
+            ("http://accounts.localhost:8080", None),
+        ] {
+            let mut environment = Environment::default();
+            environment.set("PUBLIC_ORIGIN", origin);
+            environment.set("SETTINGS_URL", format!("{origin}/user"));
+            environment.set("SIGN_IN_URL", format!("{origin}/sign-in"));
+            let site = Site::read(&mut Reader::new(&environment)).unwrap();
+            let response = secured(&site, no_content());
+            let told = response.headers().get(STRICT_TRANSPORT_SECURITY);
+            assert_eq!(told.and_then(|value| value.to_str().ok()), expected, "{origin}");
+        }
+    }
+}

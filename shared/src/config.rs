@@ -8,6 +8,8 @@ use std::{collections::HashMap, fmt, time::Duration};
 use http::Uri;
 use serde::Deserialize;
 
+#[cfg(feature = "table")]
+use crate::table::CallLimits;
 use crate::{
     additional_roots::AdditionalRoots,
     clock::Timestamp,
@@ -20,7 +22,11 @@ use crate::{
 
 /// The variables a process was started with.
 #[derive(Clone, Default)]
-pub struct Environment(HashMap<String, String>);
+pub struct Environment {
+    variables: HashMap<String, String>,
+    #[cfg(feature = "table")]
+    call_limits: CallLimits,
+}
 
 impl Environment {
     /// The process's own variables. What is not UTF-8 counts as absent.
@@ -34,25 +40,38 @@ impl Environment {
     /// The variable's value; an empty one counts as absent.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
+        self.variables
+            .get(name)
+            .map(String::as_str)
+            .filter(|value| !value.is_empty())
     }
 
     /// Sets a variable.
     pub fn set(&mut self, name: &str, value: impl Into<String>) {
-        self.0.insert(name.to_owned(), value.into());
+        self.variables.insert(name.to_owned(), value.into());
+    }
+
+    /// Bounds calls to the table by `limits` instead of the contract's. No variable does that: it is for a stack whose database fails
+    /// on purpose.
+    #[cfg(feature = "table")]
+    pub const fn bound_calls(&mut self, limits: CallLimits) {
+        self.call_limits = limits;
     }
 }
 
 impl FromIterator<(String, String)> for Environment {
     fn from_iter<I: IntoIterator<Item = (String, String)>>(variables: I) -> Self {
-        Self(variables.into_iter().collect())
+        Self {
+            variables: variables.into_iter().collect(),
+            ..Self::default()
+        }
     }
 }
 
 /// Only the names: values may be secrets.
 impl fmt::Debug for Environment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.0.keys()).finish()
+        f.debug_set().entries(self.variables.keys()).finish()
     }
 }
 
@@ -80,6 +99,12 @@ impl<'a> Reader<'a> {
             additional_roots: None,
             http_client: None,
         }
+    }
+
+    /// How much of a request's time a call to the table may take.
+    #[cfg(feature = "table")]
+    pub(crate) const fn call_limits(&self) -> CallLimits {
+        self.environment.call_limits
     }
 
     /// `ADDITIONAL_ROOTS`, read once whoever asks; none where that is a mistake, which [`Self::finish`] reports.

@@ -41,6 +41,8 @@ pub enum Fate {
     LoseAnswer,
     /// Nothing ever comes back; the database never sees it.
     Hang,
+    /// The database does it, and nothing comes back as long as somebody waits for it.
+    Delay,
     /// It waits until the test lets it pass. A test that goes away breaks the connection: the database never sees it.
     Hold(Hold),
     /// The database does it, and the answer waits until the test lets it pass.
@@ -262,7 +264,10 @@ async fn answer(
             forward(client, upstream, request).await?;
             Err(Broken)
         }
-        Fate::Hang => {
+        fate @ (Fate::Hang | Fate::Delay) => {
+            if matches!(fate, Fate::Delay) {
+                forward(client, upstream, request).await?;
+            }
             let never: Infallible = std::future::pending().await;
             match never {}
         }

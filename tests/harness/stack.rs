@@ -5,6 +5,7 @@ use std::{env, sync::Arc};
 use account_linking::{
     clock::{Clock, MovableClock, Timestamp},
     config::Environment,
+    table::CallLimits,
 };
 use serde_json::Value;
 
@@ -27,6 +28,7 @@ pub struct Setup {
     magento: Magento,
     variant: Variant,
     variables: Vec<(String, String)>,
+    call_limits: CallLimits,
 }
 
 impl Setup {
@@ -37,6 +39,7 @@ impl Setup {
             magento,
             variant: Variant::default(),
             variables: Vec::new(),
+            call_limits: CallLimits::default(),
         }
     }
 
@@ -44,6 +47,13 @@ impl Setup {
     #[must_use]
     pub fn with(mut self, name: &str, value: &str) -> Self {
         self.variables.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The functions wait for the database as `limits` say. Compiled ones do not hear of it.
+    #[must_use]
+    pub const fn with_call_limits(mut self, limits: CallLimits) -> Self {
+        self.call_limits = limits;
         self
     }
 
@@ -64,6 +74,7 @@ impl Setup {
         };
 
         let mut environment = Environment::default();
+        environment.bound_calls(self.call_limits);
         environment.set("PORT", "0");
         environment.set("TABLE_NAME", &database.table_name);
         environment.set("AWS_ENDPOINT_URL_DYNAMODB", &database_proxy.endpoint);

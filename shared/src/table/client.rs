@@ -155,12 +155,13 @@ mod tests {
     use ring::digest;
 
     use super::*;
+    use crate::http::request::REQUEST_BUDGET;
 
     #[test]
     fn all_attempts_of_a_call_fit_into_a_requests_deadline() {
         let limits = CallLimits::default();
         let pauses = limits.initial_backoff * (2_u32.pow(limits.attempts - 1) - 1);
-        assert!(limits.attempt_timeout * limits.attempts + pauses < Duration::from_millis(7500));
+        assert!(limits.attempt_timeout * limits.attempts + pauses < REQUEST_BUDGET);
     }
 
     #[test]

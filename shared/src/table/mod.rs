@@ -72,7 +72,7 @@ impl Table {
         let name = reader.required("TABLE_NAME").map(str::to_owned);
         let aws = AwsEnvironment::read(reader);
         let additional_roots = reader.additional_roots();
-        let limits = CallLimits::default();
+        let limits = reader.call_limits();
         Some(Self {
             client: client::connect(&aws?, &additional_roots, limits),
             name: name?,

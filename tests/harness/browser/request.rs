@@ -134,6 +134,7 @@ impl Journey {
 }
 
 /// A request about to be sent, with everything the browser adds by itself. A test may change what a browser would not.
+#[derive(Clone)]
 #[must_use = "nothing is sent before `send`"]
 pub struct Outgoing {
     browser: Browser,

@@ -10,12 +10,12 @@ FUNCTIONS := $(notdir $(patsubst %/Cargo.toml,%,$(wildcard functions/*/Cargo.tom
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help test fmt deny template lint docs unit browser build lambda bench peers audit tools machine
+.PHONY: help test fmt deny template lint docs unit browser schemathesis build lambda bench peers audit tools machine
 
 help: ## This list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
 
-test: fmt deny template lint docs unit browser lambda ## Everything, what fails cheaply first; CI runs this
+test: fmt deny template lint docs unit browser schemathesis lambda ## Everything, what fails cheaply first; CI runs this
 
 fmt: machine ## Is everything formatted?
 	cargo fmt --all --check
@@ -39,6 +39,10 @@ unit: tools ## Every Rust test
 browser: tools ## The journeys in Chromium
 	cargo build --locked --package local-stack
 	cd tests && npm run --silent browser
+
+schemathesis: tools ## Whatever infra/openapi.yaml allows and forbids, asked of the local stack
+	cargo build --locked --package local-stack
+	python3 tests/schemathesis/run.py
 
 # Package by package: in one build the features of all functions would add up in each.
 build: tools ## Every function as Lambda runs it, for this machine's processor

@@ -23,8 +23,12 @@ fmt: machine ## Is everything formatted?
 deny: tools ## Licences, bans and sources of the dependencies
 	cargo deny --locked check bans licenses sources
 
-template: tools ## Does SAM take template.yaml, is infra/openapi.yaml OpenAPI?
+TEMPLATES := template.yaml infra/alarms.yaml infra/dashboard.yaml infra/front.yaml
+
+template: tools ## Do SAM and the scanners take the templates, is infra/openapi.yaml OpenAPI?
 	sam validate --lint
+	cfn-lint $(TEMPLATES)
+	.tools/checkov/bin/checkov --framework cloudformation --skip-download --compact --quiet $(TEMPLATES:%=--file %)
 	openapi-spec-validator infra/openapi.yaml
 
 lint: machine ## Clippy on every target; a warning is an error
@@ -65,7 +69,7 @@ peers: .tools/peers/requirements.txt
 audit: tools ## Is anything known against a dependency? Asks the RustSec database, so it is no part of test
 	cargo deny --locked check advisories
 
-tools: machine .tools/python/requirements.txt .tools/dynamodb-local/package tests/node_modules/.package-lock.json /usr/bin/chromium ## What the tests need beyond the machine
+tools: machine .tools/python/requirements.txt .tools/checkov/requirements.txt .tools/dynamodb-local/package tests/node_modules/.package-lock.json /usr/bin/chromium ## What the tests need beyond the machine
 
 machine:
 	@tests/tools/machine.sh
@@ -81,6 +85,13 @@ machine:
 	rm -rf .tools/peers
 	python3 -m venv .tools/peers
 	.tools/peers/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	cp $< $@
+
+# Apart from the others: it asks for other versions of what they share.
+.tools/checkov/requirements.txt: tests/tools/checkov.txt
+	rm -rf .tools/checkov
+	python3 -m venv .tools/checkov
+	.tools/checkov/bin/pip install --quiet --disable-pip-version-check --requirement $<
 	cp $< $@
 
 .tools/dynamodb-local/package: tests/tools/dynamodb-local.sh

@@ -2,8 +2,10 @@
 //! or never.
 #![expect(clippy::unwrap_used, reason = "what a file lacks fails the test that looks for it")]
 
+mod alarms;
 mod contract;
 mod document;
+mod environments;
 mod gateway;
 mod permissions;
 mod resources;

@@ -185,3 +185,20 @@ async fn flood(stream: &mut TcpStream, reply: &Reply) -> std::io::Result<()> {
         stream.write_all(&[b' '; 8 * 1024]).await?;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Were it no gzip, nobody could unpack it, and no row would see who does.
+    #[test]
+    fn what_is_compressed_can_be_unpacked() {
+        let expected = [
+            &[0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 255][..], // RFC 1952 section 2.3
+            &[1, 9, 0, 0xF6, 0xFF],                      // RFC 1951 section 3.2.4: the last block, stored
+            b"123456789",
+            &[0x26, 0x39, 0xF4, 0xCB, 9, 0, 0, 0], // the checksum that is everybody's example, and the length
+        ];
+        assert_eq!(gzipped(b"123456789"), expected.concat());
+    }
+}

@@ -49,17 +49,17 @@ mod embedded {
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn one_operation_after_another_does_what_the_model_does() {
-        play(Embedded, Style::OneByOne, 0..10).await;
+        play(Embedded, Style::OneByOne, 0..20).await;
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn operations_at_once_do_what_the_model_does_in_some_order() {
-        play(Embedded, Style::AtOnce, 0..10).await;
+        play(Embedded, Style::AtOnce, 0..20).await;
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn what_the_database_fails_is_done_or_not_and_a_second_try_tells() {
-        play(Embedded, Style::Faulty, 0..10).await;
+        play(Embedded, Style::Faulty, 0..20).await;
     }
 }
 
@@ -68,16 +68,16 @@ mod dynamodb_local {
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn one_operation_after_another_does_what_the_model_does() {
-        play(DynamoDbLocal, Style::OneByOne, 0..5).await;
+        play(DynamoDbLocal, Style::OneByOne, 0..10).await;
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn operations_at_once_do_what_the_model_does_in_some_order() {
-        play(DynamoDbLocal, Style::AtOnce, 0..5).await;
+        play(DynamoDbLocal, Style::AtOnce, 0..10).await;
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn what_the_database_fails_is_done_or_not_and_a_second_try_tells() {
-        play(DynamoDbLocal, Style::Faulty, 0..5).await;
+        play(DynamoDbLocal, Style::Faulty, 0..10).await;
     }
 }

@@ -149,7 +149,7 @@ pub(crate) struct Model {
     pub(crate) asks: bool,
     pub(crate) accounts: [Account; 3],
     flows: BTreeMap<FlowNumber, Flow>,
-    /// In no order: within a round nobody knows it.
+    /// Sorted: in which order they came within a round, nobody knows.
     pub(crate) events: Vec<Event>,
 }
 

@@ -15,7 +15,7 @@ pub(crate) enum Style {
     OneByOne,
     /// Up to four at once.
     AtOnce,
-    /// One after the other, before a database that fails, and each that it fails once more.
+    /// One or two at once, before a database that fails, and what it fails once more.
     Faulty,
 }
 
@@ -51,7 +51,11 @@ pub(crate) fn rounds(style: Style, seed: u64) -> Vec<Round> {
 }
 
 fn round(style: Style, random: &mut Rng, flows: &mut Flows, asks: bool) -> Round {
-    let size = if style == Style::AtOnce { random.usize(2..=4) } else { 1 };
+    let size = match style {
+        Style::OneByOne => 1,
+        Style::AtOnce => random.usize(2..=4),
+        Style::Faulty => random.usize(1..=2),
+    };
     // Now and then flows and pending links expire.
     let wait = if random.u8(..30) == 0 { LIFETIME + 1 } else { 1 };
     if wait > 1 {

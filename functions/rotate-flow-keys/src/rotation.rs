@@ -102,9 +102,10 @@ pub fn next(
     now: Timestamp,
     random: &dyn Randomness,
 ) -> Result<Option<NewVersion>, RotationError> {
-    let Some(version) = current else {
+    // A secret that CloudFormation makes has no value, or an empty one.
+    let Some(version) = current.filter(|version| !version.text.trim().is_empty()) else {
         let first = new_key(random)?;
-        return Ok(Some(NewVersion::new(Step::Created, None, &[&first])?));
+        return Ok(Some(NewVersion::new(Step::Created, current, &[&first])?));
     };
     FlowKeys::parse(&version.text, "").map_err(UnusableKeys)?;
     let keys: Vec<&str> = version.text.split(',').map(str::trim).collect();

@@ -45,9 +45,13 @@ fn just_under(duration: Duration) -> Duration {
 
 #[test]
 fn a_secret_without_a_value_gets_its_first_key() {
-    let new = next(None, false, START, &SystemRandomness::default()).unwrap().unwrap();
-    assert_eq!(new.step, Step::Created);
-    assert!(!new.text.contains(',') && FlowKeys::parse(&new.text, "").is_ok());
+    for current in [None, Some(version(BY_HAND, &[""])), Some(version(BY_HAND, &["\n"]))] {
+        let new = next(current.as_ref(), false, START, &SystemRandomness::default())
+            .unwrap()
+            .unwrap();
+        assert_eq!(new.step, Step::Created);
+        assert!(!new.text.contains(',') && FlowKeys::parse(&new.text, "").is_ok());
+    }
 }
 
 #[test]
@@ -93,7 +97,7 @@ fn all_but_the_first_key_are_dropped_half_an_hour_after_that_or_after_somebody_w
 
 #[test]
 fn what_the_functions_cannot_read_is_left_as_it_is_and_not_quoted() {
-    for text in ["", "hush", "AAAA", &format!("{A},{A}"), &format!("{A},")] {
+    for text in [",", "hush", "AAAA", &format!("{A},{A}"), &format!("{A},")] {
         let broken = version(BY_HAND, &[text]);
         let error = next(
             Some(&broken),

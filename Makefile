@@ -10,7 +10,7 @@ FUNCTIONS := $(notdir $(patsubst %/Cargo.toml,%,$(wildcard functions/*/Cargo.tom
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help test fmt deny template lint docs unit browser schemathesis build lambda bench peers audit tools machine
+.PHONY: help test fmt deny template lint docs unit browser schemathesis build lambda deployed deploy bench peers audit tools machine
 
 help: ## This list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -57,6 +57,21 @@ lambda: build ## Routes, journeys and contract again, through the compiled funct
 	FUNCTIONS=compiled tests/tools/dynamodb-local.sh with cargo nextest run --locked --workspace \
 		--filterset 'binary(/^(calls|contract|journeys|routes)$$/) and not test(/^(requirement|time)::/)'
 
+# What is deployed has one table, one provider and one configuration, so of each story one combination, one at a time. Left out are the
+# stories that set variables, move the clock or count the calls to the database.
+deployed: build .tools/ministack/requirements.txt ## template.yaml deployed to an emulator of AWS: the journeys, and what AWS saw of them
+	cargo build --locked --package local-stack
+	.tools/ministack/bin/python tests/deploy/deployed.py sh -ec '\
+		FUNCTIONS=deployed cargo nextest run --locked --workspace --test-threads 1 --no-fail-fast --filterset "binary(journeys) \
+			and test(/::on_the_embedded_engine_with_the_development_provider$$/) and not test(/^(accounts_site|requirement|time)::/) \
+			and not test(/::(always|never)_asks|::an_identity_(that_was_taken|belongs)|::a_linked_account_takes|::whoever_linked_signs_in/) \
+			and not test(/::a_ticket_that_comes_late|::switching_asks_even|::a_switch_that_fails|::the_identity_left_behind/) \
+			and not test(/::two_tabs_with_two|::disconnecting_frees|::a_flow_begun_before|::support_disconnects|::a_conflict_says/)"; \
+		.tools/ministack/bin/python tests/deploy/checks.py'
+
+deploy: tools ## template.yaml into the AWS account of your credentials: ENV=dev, staging or production
+	infra/deploy.sh $(ENV)
+
 bench: build ## The functions against an empty one, every bound beside its figure; PEERS=1: against Node and Python, and README's plot anew
 	cargo lambda build --locked --release --package empty
 	$(if $(PEERS),$(MAKE) peers)
@@ -79,6 +94,12 @@ machine:
 	rm -rf .tools/python
 	python3 -m venv .tools/python
 	.tools/python/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	cp $< $@
+
+.tools/ministack/requirements.txt: tests/tools/ministack.txt
+	rm -rf .tools/ministack
+	python3 -m venv .tools/ministack
+	.tools/ministack/bin/pip install --quiet --disable-pip-version-check --requirement $<
 	cp $< $@
 
 .tools/peers/requirements.txt: tests/bench/peers/python/requirements.txt

@@ -14,7 +14,7 @@ use account_linking::{
     table::{CallLimits, Table},
 };
 use bytes::Bytes;
-use http::Request;
+use http::{Method, Request};
 use http_body_util::{BodyExt, Full};
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use serde_json::{Value, json};
@@ -22,6 +22,8 @@ use tokio::{
     net::TcpStream,
     sync::{OnceCell, oneshot},
 };
+
+use crate::iam::{ACCESS_KEY_ID, REGION, SECRET_ACCESS_KEY, signature};
 
 /// How long an engine may take to start, and a single call of a test's own.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -60,7 +62,7 @@ impl Engine {
     }
 }
 
-/// A database with an empty table. It ends with this value, or, for DynamoDB Local, with the process.
+/// A database with an empty table. An embedded one ends with this value, DynamoDB Local with the process, what is deployed later.
 #[derive(Debug)]
 pub struct Database {
     /// Where it listens: `http://127.0.0.1:…`.
@@ -71,6 +73,15 @@ pub struct Database {
 }
 
 impl Database {
+    /// The table that the functions at `endpoint` were deployed with.
+    pub(crate) const fn deployed(endpoint: String, table_name: String) -> Self {
+        Self {
+            endpoint,
+            table_name,
+            _shutdown: None,
+        }
+    }
+
     /// The table as the functions use it, but with patience: a busy machine must not fail a test.
     pub fn table(&self) -> Table {
         self.table_through(&self.endpoint, patient())
@@ -111,28 +122,38 @@ impl Database {
     /// Calls `operation` on the table in DynamoDB's own words, so that a test sees what is there, not what our code makes of it.
     pub async fn call(&self, operation: &str, mut request: Value) -> Value {
         request["TableName"] = json!(self.table_name);
-        let request = Request::post(&self.endpoint)
-            .header("content-type", "application/x-amz-json-1.0")
-            .header("x-amz-target", format!("DynamoDB_20120810.{operation}"))
-            .header("x-amz-date", "20261122T000000Z")
-            .header(
-                "authorization",
-                "AWS4-HMAC-SHA256 Credential=AKIATESTS/20261122/eu-west-1/dynamodb/aws4_request, \
-                 SignedHeaders=host, Signature=0",
-            )
-            .body(Full::<Bytes>::from(request.to_string()))
-            .expect("a request");
-        let client = Client::builder(TokioExecutor::new()).build_http();
-        let response = client.request(request).await.expect("the database answers");
-        let status = response.status();
-        let body = response.into_body().collect().await.expect("a whole answer").to_bytes();
-        assert!(
-            status.is_success(),
-            "{operation}: {status} {}",
-            String::from_utf8_lossy(&body)
-        );
-        serde_json::from_slice(&body).expect("JSON")
+        let target = format!("DynamoDB_20120810.{operation}");
+        let headers = [
+            ("content-type", "application/x-amz-json-1.0"),
+            ("x-amz-target", &target),
+        ];
+        let answer = call_aws(&self.endpoint, "dynamodb", &headers, request.to_string()).await;
+        serde_json::from_slice(&answer).expect("JSON")
     }
+}
+
+/// Posts `body` to `service` of the AWS that is at `endpoint`, and gives its answer.
+pub(crate) async fn call_aws(endpoint: &str, service: &str, headers: &[(&str, &str)], body: String) -> Bytes {
+    let authority = endpoint.trim_start_matches("http://");
+    let headers = [&[("host", authority)], headers].concat();
+    let method = Method::POST;
+    let signature = signature(service, &method, endpoint, &headers, body.as_bytes(), SECRET_ACCESS_KEY);
+    let signature = signature.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let request = headers.iter().copied().chain(signature).fold(
+        Request::builder().method(method).uri(endpoint),
+        |request, (name, value)| request.header(name, value),
+    );
+    let request = request.body(Full::<Bytes>::from(body)).expect("a request");
+    let client = Client::builder(TokioExecutor::new()).build_http();
+    let response = client.request(request).await.expect("AWS answers");
+    let status = response.status();
+    let body = response.into_body().collect().await.expect("a whole answer").to_bytes();
+    assert!(
+        status.is_success(),
+        "{service}: {status} {}",
+        String::from_utf8_lossy(&body)
+    );
+    body
 }
 
 /// The limits of the functions, but with all the time that a test's deadline leaves.
@@ -147,9 +168,9 @@ pub fn patient() -> CallLimits {
 pub fn aws_environment(endpoint: &str) -> AwsEnvironment {
     AwsEnvironment::from_lookup(&|name| {
         let value = match name {
-            "AWS_REGION" => "eu-west-1",
-            "AWS_ACCESS_KEY_ID" => "AKIATESTS",
-            "AWS_SECRET_ACCESS_KEY" => "unchecked",
+            "AWS_REGION" => REGION,
+            "AWS_ACCESS_KEY_ID" => ACCESS_KEY_ID,
+            "AWS_SECRET_ACCESS_KEY" => SECRET_ACCESS_KEY,
             "AWS_ENDPOINT_URL" => endpoint,
             _ => return None,
         };

@@ -6,7 +6,10 @@ use std::{
 };
 
 use axum::{Router, body::Body, extract::State};
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri, header::COOKIE};
+use http::{
+    HeaderMap, HeaderValue, Request, Response, StatusCode, Uri,
+    header::{COOKIE, HOST},
+};
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::TokioExecutor,
@@ -38,14 +41,17 @@ impl Drop for OpenFront {
 #[derive(Clone)]
 struct Upstreams {
     functions: SocketAddr,
+    functions_host: Option<HeaderValue>,
     everything_else: SocketAddr,
     client: Client<HttpConnector, Body>,
 }
 
 impl Front {
-    /// Takes a free port.
-    pub async fn bind() -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port");
+    /// Takes `port`, or a free one for 0.
+    pub async fn bind(port: u16) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
+            .await
+            .expect("a free port");
         Self { listener }
     }
 
@@ -55,10 +61,12 @@ impl Front {
         format!("http://accounts.localhost:{}", address.port())
     }
 
-    /// Sends what has a route for browsers to `functions`, and `everything_else` to the local stack.
-    pub fn open(self, functions: SocketAddr, everything_else: SocketAddr) -> OpenFront {
+    /// Sends what has a route for browsers to `functions`, under the name `functions_host` when they go by one, and `everything_else`
+    /// to the local stack.
+    pub fn open(self, functions: SocketAddr, functions_host: Option<&str>, everything_else: SocketAddr) -> OpenFront {
         let upstreams = Upstreams {
             functions,
+            functions_host: functions_host.map(|host| host.parse().expect("a host is a header's value")),
             everything_else,
             client: Client::builder(TokioExecutor::new()).build_http(),
         };
@@ -89,6 +97,9 @@ async fn pass_on(State(upstreams): State<Upstreams>, mut request: Request<Body>)
     let route = routes.find(|route| route.matches(request.method(), request.uri().path()));
     // Nobody behind checks signatures.
     let upstream = if route.is_some_and(|route| route.caller == Caller::Browser) {
+        if let Some(host) = upstreams.functions_host {
+            request.headers_mut().insert(HOST, host);
+        }
         upstreams.functions
     } else {
         upstreams.everything_else

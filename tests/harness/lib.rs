@@ -11,6 +11,7 @@
 pub mod browser;
 pub mod contents;
 pub mod database_proxy;
+pub mod deployed;
 pub mod documents;
 pub mod engines;
 pub mod front;

@@ -1,6 +1,6 @@
 //! The whole system for one test: a database, a provider, and the local stack between them.
 
-use std::{env, sync::Arc};
+use std::{env, net::Ipv4Addr, sync::Arc};
 
 use account_linking::{
     clock::{Clock, MovableClock, Timestamp},
@@ -13,6 +13,7 @@ use crate::{
     browser::{Answer, Browser, Transcript},
     contents::Contents,
     database_proxy::DatabaseProxy,
+    deployed::Deployed,
     engines::{Database, Engine, free_address},
     front::{Front, OpenFront},
     iam::{ACCESS_KEY_ID, SECRET_ACCESS_KEY},
@@ -66,7 +67,15 @@ impl Setup {
 
     /// Starts it all. When it returns, every part answers.
     pub async fn start(self) -> Stack {
-        let database = self.engine.start().await;
+        let functions = Functions::of_this_run();
+        let deployed = match functions {
+            Functions::Deployed => Some(Deployed::take(&self.variables).await),
+            Functions::Compiled | Functions::Linked => None,
+        };
+        let database = match &deployed {
+            Some(deployed) => deployed.database(),
+            None => self.engine.start().await,
+        };
         let database_proxy = DatabaseProxy::before(&database.endpoint).await;
         let oidc_provider = match self.magento {
             Magento::Development => None,
@@ -83,29 +92,41 @@ impl Setup {
         if let Some(provider) = &oidc_provider {
             environment.set("PROVIDERS", self.variant.providers(&provider.issuer).to_string());
         }
-        let front = if functions_are_compiled() {
-            let (front, local_stack) = (Front::bind().await, free_address());
+        let front = match (&deployed, functions) {
+            (Some(deployed), _) => {
+                environment.set("DATA_DIR", deployed.data_dir.to_string_lossy());
+                let local_stack = (Ipv4Addr::LOCALHOST, deployed.stack_port).into();
+                Some((Front::bind(deployed.front_port).await, local_stack))
+            }
+            (None, Functions::Compiled) => Some((Front::bind(0).await, free_address())),
+            (None, _) => None,
+        };
+        if let Some((front, local_stack)) = &front {
             environment.set("PUBLIC_ORIGIN", front.origin());
             environment.set("PORT", local_stack.port().to_string());
-            Some((front, local_stack))
-        } else {
-            None
-        };
+        }
         for (name, value) in self.variables {
             environment.set(&name, value);
         }
-        let local = local_stack::Stack::start(environment).await;
+        // On the heap, or every test's future would be some 16 KiB large.
+        let local = Box::pin(local_stack::Stack::start(environment)).await;
         let local = local.unwrap_or_else(|error| panic!("the local stack does not start: {error}"));
         if let Some(provider) = &oidc_provider {
             provider.register(self.variant.client(local.origin())).await;
         }
-        let compiled = match front {
-            Some((front, local_stack)) => {
-                let gateway = LambdaGateway::start(local.environment()).await;
-                Some((front.open(gateway.address, local_stack), gateway))
-            }
-            None => None,
+        let api_origin = match &deployed {
+            Some(deployed) => format!("http://{}", deployed.api_host),
+            None => local.origin().to_owned(),
         };
+        let (mut front_server, mut gateway) = (None, None);
+        if let Some((front, local_stack)) = front {
+            front_server = Some(if let Some(deployed) = &deployed {
+                front.open(deployed.address(), Some(&deployed.api_host), local_stack)
+            } else {
+                let compiled = LambdaGateway::start(local.environment()).await;
+                front.open(gateway.insert(compiled).address, None, local_stack)
+            });
+        }
         database_proxy.calls(); // those that looked for the table
         let (magento, transcript) = (self.magento, Transcript::default());
         Stack {
@@ -114,19 +135,38 @@ impl Setup {
             magento,
             oidc_provider,
             local: Arc::new(local),
+            api_origin,
             transcript,
-            _compiled: compiled,
+            _front: front_server,
+            _gateway: gateway,
         }
     }
 }
 
-/// Whether the functions of this test run are those that `cargo lambda build` has built: `FUNCTIONS=compiled`.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "what a test run is about is the run's configuration"
-)]
-fn functions_are_compiled() -> bool {
-    env::var("FUNCTIONS").is_ok_and(|which| which == "compiled")
+/// What answers the functions' routes in this test run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Functions {
+    /// The functions' crates, linked into the local stack.
+    Linked,
+    /// What `cargo lambda build` has built, behind Lambda's protocol: `FUNCTIONS=compiled`.
+    Compiled,
+    /// What `tests/deploy/deployed.py` has deployed, on its table, whatever the engine: `FUNCTIONS=deployed`.
+    Deployed,
+}
+
+impl Functions {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "what a test run is about is the run's configuration"
+    )]
+    fn of_this_run() -> Self {
+        match env::var("FUNCTIONS").as_deref() {
+            Ok("compiled") => Self::Compiled,
+            Ok("deployed") => Self::Deployed,
+            Ok(other) => panic!("FUNCTIONS is {other}: neither compiled nor deployed"),
+            Err(_) => Self::Linked,
+        }
+    }
 }
 
 /// The running system. It ends with this value.
@@ -141,7 +181,9 @@ pub struct Stack {
     pub transcript: Transcript,
     oidc_provider: Option<OidcProvider>,
     local: Arc<local_stack::Stack>,
-    _compiled: Option<(OpenFront, LambdaGateway)>,
+    api_origin: String,
+    _front: Option<OpenFront>,
+    _gateway: Option<LambdaGateway>,
 }
 
 /// The stack's clock, which its browsers' cookies age by.
@@ -170,6 +212,11 @@ impl Stack {
     /// `PUBLIC_ORIGIN`.
     pub fn origin(&self) -> &str {
         self.local.origin()
+    }
+
+    /// Where servers call the routes that ask for a signature: the API's own domain.
+    pub fn api_origin(&self) -> &str {
+        &self.api_origin
     }
 
     /// The time of everything but the database and `oidc-provider`.

@@ -8,9 +8,9 @@ use harness::{
 };
 use http::Method;
 
-async fn start(folder: &std::path::Path) -> local_stack::Stack {
+async fn start(folder: &std::path::Path, port: &str) -> local_stack::Stack {
     let mut environment = Environment::default();
-    environment.set("PORT", "0");
+    environment.set("PORT", port);
     environment.set("DATA_DIR", folder.to_string_lossy());
     // On another port the provider is another issuer: e-mail is the way in.
     environment.set("LINKING_REQUIRED_FROM", "never");
@@ -32,8 +32,8 @@ async fn status(settings: &Answer) -> serde_json::Value {
 
 #[tokio::test]
 async fn what_is_linked_is_still_linked_after_a_restart() {
-    let folder = Folder::new();
-    let stack = start(&folder.0).await;
+    let folder = Folder::new("links");
+    let stack = start(&folder.0, "0").await;
     let settings = settings_of(Person::Alice, &stack).await;
     let page = settings.presses(CONNECT).await.followed().await;
     let settings = Magento::Development
@@ -45,7 +45,7 @@ async fn what_is_linked_is_still_linked_after_a_restart() {
     assert_eq!(before["status"], "linked");
     stack.shutdown().await;
 
-    let stack = start(&folder.0).await;
+    let stack = start(&folder.0, "0").await;
     let settings = settings_of(Person::Alice, &stack).await;
     assert_eq!(status(&settings).await["link"], before["link"]);
     assert_eq!(
@@ -55,12 +55,25 @@ async fn what_is_linked_is_still_linked_after_a_restart() {
     stack.shutdown().await;
 }
 
+#[tokio::test]
+async fn whoever_is_signed_in_is_still_signed_in_after_a_restart() {
+    let folder = Folder::new("sessions");
+    let stack = start(&folder.0, "0").await;
+    let settings = settings_of(Person::Alice, &stack).await;
+    let port = stack.origin().rsplit(':').next().unwrap().to_owned();
+    stack.shutdown().await;
+
+    let stack = start(&folder.0, &port).await;
+    assert_eq!(status(&settings).await["status"], "not_linked");
+    stack.shutdown().await;
+}
+
 /// A folder of this test's own, which ends with it.
 struct Folder(std::path::PathBuf);
 
 impl Folder {
-    fn new() -> Self {
-        let folder = std::env::temp_dir().join(format!("account-linking-restart-{}", std::process::id()));
+    fn new(name: &str) -> Self {
+        let folder = std::env::temp_dir().join(format!("account-linking-{name}-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
         Self(folder)
     }

@@ -107,7 +107,9 @@ fn who_starts_a_flow_cannot_reach_the_table() {
 fn who_seals_or_opens_and_nobody_else_may_read_the_flow_keys() {
     let template = document::read("template.yaml");
     for (name, function) in document::functions(&template) {
-        let granted = actions(&template, &function, |resource| *resource == json!({"Ref": "FlowKeys"}));
+        let granted = actions(&template, &function, |resource| {
+            *resource == json!({"GetAtt": "FlowKeys.Id"})
+        });
         let uses_them = function.variables().any(|name| name == "FLOW_KEYS_ARN");
         let mut needed = BTreeSet::new();
         needed.extend(uses_them.then_some("secretsmanager:GetSecretValue"));
@@ -122,7 +124,10 @@ fn only_who_talks_to_the_provider_may_use_the_client_s_secrets_and_keys() {
     for (name, function) in document::functions(&template) {
         let talks = function.variables().any(|name| name == "PROVIDER_TIMEOUT_MS");
         for (resource, needed) in [
-            (json!({"Ref": "ClientSecret"}), &["secretsmanager:GetSecretValue"][..]),
+            (
+                json!({"GetAtt": "ClientSecret.Id"}),
+                &["secretsmanager:GetSecretValue"][..],
+            ),
             (json!({"Ref": "ClientSecretArns"}), &["secretsmanager:GetSecretValue"]),
             (json!({"GetAtt": "ClientKey.Arn"}), &["kms:GetPublicKey", "kms:Sign"]),
             (json!({"Ref": "ClientKeyArns"}), &["kms:GetPublicKey", "kms:Sign"]),

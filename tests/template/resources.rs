@@ -26,8 +26,13 @@ fn every_function_is_built_from_its_crate_for_arm64() {
         assert_eq!(function.build_method, "rust-cargolambda", "{name}");
         assert_eq!(function.properties["Runtime"], "provided.al2023", "{name}");
         assert_eq!(function.properties["Handler"], "bootstrap", "{name}");
-        assert_eq!(function.properties["Architectures"], json!(["arm64"]), "{name}");
+        assert_eq!(
+            function.properties["Architectures"],
+            json!([{"Ref": "Architecture"}]),
+            "{name}"
+        );
     }
+    assert_eq!(template["Parameters"]["Architecture"]["Default"], "arm64");
 }
 
 #[test]
@@ -143,7 +148,7 @@ fn the_flow_keys_are_looked_after_more_often_than_a_step_of_a_rotation_lasts() {
     let rotation = &document::functions(&template)["rotate-flow-keys"].properties;
     assert_eq!(
         rotation["Environment"]["Variables"]["FLOW_KEYS_ARN"],
-        json!({"Ref": "FlowKeys"})
+        json!({"GetAtt": "FlowKeys.Id"})
     );
     let schedule = rotation["Events"]["Every5Minutes"]["Properties"]["Schedule"].as_str();
     assert_eq!(schedule, Some("rate(5 minutes)"));

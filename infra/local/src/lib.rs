@@ -16,6 +16,7 @@ mod config;
 mod database;
 mod functions;
 mod gateway;
+mod keys;
 mod provider;
 mod server;
 mod sigv4;
@@ -24,5 +25,6 @@ mod stack;
 
 pub use database::DatabaseError;
 pub use gateway::{Caller, ROUTES, Route};
+pub use keys::KeysError;
 pub use provider::ProviderCalls;
 pub use stack::{Stack, StartError};

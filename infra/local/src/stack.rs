@@ -3,13 +3,12 @@
 use std::{io, path::Path, sync::Arc, time::Duration};
 
 use account_linking::{
-    clock::{Clock, MovableClock, NoRandomness, Randomness, SystemRandomness, random_bytes},
+    clock::{Clock, MovableClock, NoRandomness, Randomness, SystemRandomness},
     config::{ConfigError, Environment, ProviderDirectory, ProviderEntry, Reader, read_linking_required},
-    jose::{KeySetError, SigningError, SigningKey},
+    jose::{KeySetError, SigningKey},
     requirement::LinkingRequired,
     table::Table,
 };
-use base64::{Engine, engine::general_purpose::STANDARD};
 use http::Uri;
 use tokio::{sync::watch, task::JoinHandle, time::timeout};
 
@@ -19,6 +18,7 @@ use crate::{
     database::{self, DatabaseError},
     functions::Functions,
     gateway::Gateway,
+    keys::{Keys, KeysError, ProviderKeys},
     provider::{Client, ClientSecret, Provider, ProviderCalls},
     server::{Hosts, Listeners, Shutdown},
     sigv4::LocalCaller,
@@ -51,9 +51,9 @@ pub enum StartError {
     /// The file of people under `DATA_DIR` cannot be read.
     #[error("reading the people of DATA_DIR")]
     People(#[source] io::Error),
-    /// A key could not be made.
-    #[error("making a key")]
-    Key(#[from] SigningError),
+    /// The keys and secrets of provider and accounts site could not be had.
+    #[error("getting keys")]
+    Keys(#[from] KeysError),
     /// A key that was made cannot be used.
     #[error("publishing a key")]
     KeySet(#[from] KeySetError),
@@ -129,14 +129,21 @@ impl Stack {
             environment.set("AWS_ENDPOINT_URL_DYNAMODB", endpoint);
             database.tasks.push(task);
         }
+        let keys = Keys::load(config.data_dir.as_deref(), &*random)?;
         let provider = if config.plays_provider {
-            let provider = play_provider(&mut environment, &config, listeners.port, &time, &random)?;
+            let provider = play_provider(
+                &mut environment,
+                &config,
+                listeners.port,
+                keys.provider,
+                (&time, &random),
+            )?;
             Some(Arc::new(provider))
         } else {
             None
         };
         let sessions = if config.issues_sessions {
-            Some(issue_sessions(&mut environment, &random)?)
+            Some(issue_sessions(&mut environment, keys.accounts, &random)?)
         } else {
             None
         };
@@ -238,31 +245,32 @@ fn play_provider(
     environment: &mut Environment,
     config: &StackConfig,
     port: u16,
-    clock: &Arc<dyn Clock>,
-    random: &Arc<dyn Randomness>,
+    ProviderKeys { key, client_secret }: ProviderKeys,
+    (clock, random): (&Arc<dyn Clock>, &Arc<dyn Randomness>),
 ) -> Result<Provider, StartError> {
     let issuer = format!("http://{PROVIDER_HOST}:{port}");
-    // Standard base64, for its `+`, `/` and `=`, which need the encoding that is easily forgotten.
-    let secret = STANDARD.encode(random_bytes::<32>(&**random)?);
-    environment.set("PROVIDERS", config::development_provider(&issuer, &secret));
+    environment.set("PROVIDERS", config::development_provider(&issuer, &client_secret));
     let client = Client {
         id: CLIENT_ID.to_owned(),
-        secret: ClientSecret::new(secret),
+        secret: ClientSecret::new(client_secret),
         redirect_uri: format!("{}/sso/magento/callback", value(environment, "PUBLIC_ORIGIN")),
     };
     let people = config.data_dir.as_deref().map(|folder: &Path| folder.join(PEOPLE_FILE));
-    let key = SigningKey::generate_p256("magento")?;
     Provider::open(issuer, client, key, people, Arc::clone(clock), Arc::clone(random)).map_err(StartError::People)
 }
 
 /// The issuer of sessions, whose keys `environment` then has.
-fn issue_sessions(environment: &mut Environment, random: &Arc<dyn Randomness>) -> Result<SessionIssuer, StartError> {
+fn issue_sessions(
+    environment: &mut Environment,
+    key: SigningKey,
+    random: &Arc<dyn Randomness>,
+) -> Result<SessionIssuer, StartError> {
     let terms = SessionTerms {
         issuer: value(environment, "SESSION_ISSUER"),
         audience: value(environment, "SESSION_AUDIENCE"),
         cookie: value(environment, "SESSION_COOKIE"),
     };
-    let sessions = SessionIssuer::new(terms, SigningKey::generate_p256("accounts")?, Arc::clone(random))?;
+    let sessions = SessionIssuer::new(terms, key, Arc::clone(random))?;
     environment.set("SESSION_JWKS", sessions.jwks().to_string());
     Ok(sessions)
 }

@@ -112,15 +112,25 @@ impl SigningKey {
 
     /// A fresh P-256 key that is called `key_id`.
     pub fn generate_p256(key_id: impl Into<String>) -> Result<Self, SigningError> {
+        Self::p256_from_pkcs8(key_id, &Self::generate_p256_pkcs8()?).map_err(|_| SigningError)
+    }
+
+    /// A fresh P-256 key as PKCS #8 holds it, for whoever keeps it.
+    pub fn generate_p256_pkcs8() -> Result<Vec<u8>, SigningError> {
+        let document = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &system_random())?;
+        Ok(document.as_ref().to_vec())
+    }
+
+    /// The P-256 key in `pkcs8`, which is called `key_id`.
+    pub fn p256_from_pkcs8(key_id: impl Into<String>, pkcs8: &[u8]) -> Result<Self, SigningKeyError> {
         let (curve, random) = (&ECDSA_P256_SHA256_FIXED_SIGNING, system_random());
-        let document = EcdsaKeyPair::generate_pkcs8(curve, &random)?;
-        let key_pair = EcdsaKeyPair::from_pkcs8(curve, document.as_ref(), &random).map_err(|_| SigningError)?;
-        let point = key_pair.public_key().as_ref().try_into().map_err(|_| SigningError)?;
+        let key_pair = EcdsaKeyPair::from_pkcs8(curve, pkcs8, &random).map_err(SigningKeyError::Rejected)?;
+        let point = key_pair.public_key().as_ref().try_into();
         Ok(Self {
             key_id: Some(key_id.into()),
             algorithm: Algorithm::Es256,
             private_key: PrivateKey::P256(key_pair),
-            public_key: PublicKey::P256(point),
+            public_key: PublicKey::P256(point.map_err(|_| SigningKeyError::Unsupported)?),
             random,
         })
     }

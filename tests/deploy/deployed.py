@@ -100,6 +100,7 @@ def parameters(origin, issuer, client_secret_arn):
     }
     return {
         "Architecture": "x86_64",
+        "AlarmsRing": "false",  # MiniStack refuses an alarm on metric math
         "PublicOrigin": origin,
         "SettingsUrl": f"{origin}/user",
         "SignInUrl": f"{origin}/sign-in",

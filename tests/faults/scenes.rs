@@ -82,7 +82,8 @@ impl Scene {
     }
 
     pub(crate) fn setup(self) -> Setup {
-        let setup = Setup::new(Engine::Embedded, Magento::Development);
+        // Linking is never required, so that whoever linked still signs in by e-mail.
+        let setup = Setup::new(Engine::Embedded, Magento::Development).with("LINKING_REQUIRED_FROM", "never");
         match self {
             Self::CallbackIdentityInUse => setup.with("CONFIRM_LINK", "never"),
             _ => setup,

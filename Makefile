@@ -15,7 +15,7 @@ FUNCTIONS := $(notdir $(patsubst %/Cargo.toml,%,$(wildcard functions/*/Cargo.tom
 help: ## This list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
 
-test: fmt deny template lint docs unit browser schemathesis lambda ## Everything, what fails cheaply first; CI runs this
+test: fmt deny template lint docs unit browser schemathesis lambda deployed ## Everything, what fails cheaply first; CI runs this
 
 fmt: machine ## Is everything formatted?
 	cargo fmt --all --check
@@ -59,14 +59,16 @@ lambda: build ## Routes, journeys and contract again, through the compiled funct
 
 # What is deployed has one table, one provider and one configuration, so of each story one combination, one at a time. Left out are the
 # stories that set variables, move the clock or count the calls to the database.
+DEPLOYED_STORIES := binary(journeys) and test(/::on_the_embedded_engine_with_the_development_provider$$/) \
+	and not test(/^(accounts_site|requirement|time)::/) \
+	and not test(/::(always|never)_asks|::an_identity_(that_was_taken|belongs)|::a_linked_account_takes|::whoever_linked_signs_in/) \
+	and not test(/::a_ticket_that_comes_late|::switching_asks_even|::a_switch_that_fails|::the_identity_left_behind/) \
+	and not test(/::two_tabs_with_two|::disconnecting_frees|::a_flow_begun_before|::support_disconnects|::a_conflict_says/)
+
 deployed: build .tools/ministack/requirements.txt ## template.yaml deployed to an emulator of AWS: the journeys, and what AWS saw of them
 	cargo build --locked --package local-stack
 	.tools/ministack/bin/python tests/deploy/deployed.py sh -ec '\
-		FUNCTIONS=deployed cargo nextest run --locked --workspace --test-threads 1 --no-fail-fast --filterset "binary(journeys) \
-			and test(/::on_the_embedded_engine_with_the_development_provider$$/) and not test(/^(accounts_site|requirement|time)::/) \
-			and not test(/::(always|never)_asks|::an_identity_(that_was_taken|belongs)|::a_linked_account_takes|::whoever_linked_signs_in/) \
-			and not test(/::a_ticket_that_comes_late|::switching_asks_even|::a_switch_that_fails|::the_identity_left_behind/) \
-			and not test(/::two_tabs_with_two|::disconnecting_frees|::a_flow_begun_before|::support_disconnects|::a_conflict_says/)"; \
+		FUNCTIONS=deployed cargo nextest run --locked --workspace --test-threads 1 --no-fail-fast --filterset "$(DEPLOYED_STORIES)"; \
 		.tools/ministack/bin/python tests/deploy/checks.py'
 
 deploy: tools ## template.yaml into the AWS account of your credentials: ENV=dev, staging or production

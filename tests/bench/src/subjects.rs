@@ -46,6 +46,7 @@ pub(crate) fn peers(world: &World) -> Vec<Subject> {
     let peer = |name, program: PathBuf, file: &str, work, roots: &[&'static str]| {
         let mut variables = world.variables();
         variables.push(("FLOW_KEYS", FLOW_KEYS.to_owned()));
+        variables.push(("NODE_NO_WARNINGS", "1".to_owned())); // the SDK says at every start which Node it will want next year
         let pem = world.upstream.roots.display().to_string();
         variables.extend(roots.iter().map(|name| (*name, pem.clone())));
         let file = folder().join("peers").join(file);

@@ -14,7 +14,7 @@ use http::{Request, Response, header::CONTENT_TYPE};
 use http_body_util::{BodyExt, Collected, Full};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
 use rustls::{
     ServerConfig,
     crypto::ring,
@@ -57,11 +57,17 @@ impl Upstream {
         let authority_key = KeyPair::generate()?;
         let mut authority = CertificateParams::new([])?;
         authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        authority.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+        authority
+            .distinguished_name
+            .push(DnType::CommonName, "account linking bench");
         let roots = std::env::temp_dir().join(format!("account-linking-bench-{}.pem", std::process::id()));
         std::fs::write(&roots, authority.self_signed(&authority_key)?.pem())?;
 
         let key = KeyPair::generate()?;
-        let leaf = CertificateParams::new(["localhost".to_owned()])?;
+        // Without a name of its own OpenSSL would take it for its own issuer.
+        let mut leaf = CertificateParams::new(["localhost".to_owned()])?;
+        leaf.distinguished_name.push(DnType::CommonName, "localhost");
         let certificate = leaf.signed_by(&key, &Issuer::new(authority, authority_key))?;
         let private_key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
         let mut tls = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))

@@ -15,11 +15,6 @@ use crate::config::Reader;
 /// What an administrator trusts; usually nothing.
 #[derive(Clone, Default)]
 pub struct AdditionalRoots {
-    #[cfg_attr(
-        not(feature = "table"),
-        expect(dead_code, reason = "the table's client reads PEM itself")
-    )]
-    pem: Vec<u8>,
     anchors: Vec<TrustAnchor<'static>>,
 }
 
@@ -28,30 +23,24 @@ impl AdditionalRoots {
     pub fn read(reader: &mut Reader<'_>) -> Option<Self> {
         let expected = "the path of a file with certificates of authorities in PEM";
         reader.parsed("ADDITIONAL_ROOTS", Self::default(), expected, |path| {
-            Self::parse(fs::read(path).ok()?)
+            Self::parse(&fs::read(path).ok()?)
         })
     }
 
     /// Takes `pem` when there are certificates in it, and each can be an authority's.
     #[must_use]
-    pub fn parse(pem: Vec<u8>) -> Option<Self> {
+    pub fn parse(pem: &[u8]) -> Option<Self> {
         let mut store = RootCertStore::empty();
-        for certificate in CertificateDer::pem_slice_iter(&pem) {
+        for certificate in CertificateDer::pem_slice_iter(pem) {
             store.add(certificate.ok()?).ok()?;
         }
         let anchors = store.roots;
-        (!anchors.is_empty()).then_some(Self { pem, anchors })
+        (!anchors.is_empty()).then_some(Self { anchors })
     }
 
-    /// In the form that rustls takes.
+    /// Whom it trusts.
     pub(crate) fn anchors(&self) -> &[TrustAnchor<'static>] {
         &self.anchors
-    }
-
-    /// In the form that the SDK's client takes, when there are any.
-    #[cfg(feature = "table")]
-    pub(crate) fn pem(&self) -> Option<&[u8]> {
-        (!self.anchors.is_empty()).then_some(&self.pem)
     }
 }
 
@@ -70,7 +59,7 @@ mod tests {
 
     #[test]
     fn every_certificate_of_the_file_is_taken() {
-        assert_eq!(AdditionalRoots::parse(AMAZON.to_vec()).unwrap().anchors().len(), 5);
+        assert_eq!(AdditionalRoots::parse(AMAZON).unwrap().anchors().len(), 5);
     }
 
     #[test]
@@ -82,7 +71,7 @@ mod tests {
             no_certificate,
             &[AMAZON, no_certificate].concat(),
         ] {
-            assert!(AdditionalRoots::parse(pem.to_vec()).is_none());
+            assert!(AdditionalRoots::parse(pem).is_none());
         }
     }
 

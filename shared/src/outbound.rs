@@ -24,7 +24,7 @@ use hyper_util::client::legacy::connect::{
     HttpConnector,
     dns::{GaiResolver, Name},
 };
-use rustls::{ClientConfig, RootCertStore, crypto::ring};
+use rustls::{ClientConfig, RootCertStore, crypto::ring, pki_types::TrustAnchor};
 use tokio::{
     task::JoinSet,
     time::{error::Elapsed, timeout},
@@ -143,31 +143,15 @@ impl HttpClient {
 
     /// A client for a configuration of `locality`, which trusts Mozilla's certificate authorities and `additional_roots`.
     #[must_use]
-    #[expect(clippy::missing_panics_doc, reason = "ring has the cipher suites of TLS 1.2 and 1.3")]
     pub fn trusting(locality: Locality, additional_roots: &AdditionalRoots) -> Self {
-        let roots = RootCertStore {
-            roots: [webpki_roots::TLS_SERVER_ROOTS, additional_roots.anchors()].concat(),
-        };
-        #[expect(
-            clippy::expect_used,
-            reason = "ring's own provider has the cipher suites of TLS 1.2 and 1.3"
-        )]
-        let tls = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .expect("a provider with cipher suites")
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+        let tls = tls_trusting(&[webpki_roots::TLS_SERVER_ROOTS, additional_roots.anchors()]);
         let mut http = HttpConnector::new_with_resolver(Resolver {
             locality,
             names: GaiResolver::new(),
         });
-        http.enforce_http(false); // `https` is allowed too; which of the two is decided in `send`
         http.set_nodelay(true);
-        let connector = HttpsConnectorBuilder::new()
-            .with_tls_config(tls)
-            .https_or_http()
-            .enable_http1()
-            .wrap_connector(http);
+        // Which of http and https is allowed is decided in `send`.
+        let connector = over_tls(tls, http);
         Self { locality, connector }
     }
 
@@ -217,6 +201,31 @@ impl HttpClient {
         let (head, body) = sender.send_request(request).await.map_err(broken)?.into_parts();
         Ok(Response::from_parts(head, read(body, max_bytes).await?))
     }
+}
+
+/// TLS 1.2 and 1.3 on *ring*, with the servers that `anchors` vouch for.
+pub(crate) fn tls_trusting(anchors: &[&[TrustAnchor<'static>]]) -> ClientConfig {
+    #[expect(
+        clippy::expect_used,
+        reason = "ring's own provider has the cipher suites of TLS 1.2 and 1.3"
+    )]
+    ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("a provider with cipher suites")
+        .with_root_certificates(RootCertStore {
+            roots: anchors.concat(),
+        })
+        .with_no_client_auth()
+}
+
+/// Connections by `tcp`, for HTTP/1.1; over `tls` where the URL is https.
+pub(crate) fn over_tls<R>(tls: ClientConfig, mut tcp: HttpConnector<R>) -> HttpsConnector<HttpConnector<R>> {
+    tcp.enforce_http(false);
+    HttpsConnectorBuilder::new()
+        .with_tls_config(tls)
+        .https_or_http()
+        .enable_http1()
+        .wrap_connector(tcp)
 }
 
 impl fmt::Debug for HttpClient {

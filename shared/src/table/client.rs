@@ -11,22 +11,15 @@ use aws_sdk_dynamodb::{
     },
     operation::{put_item::PutItemError, transact_write_items::TransactWriteItemsError, update_item::UpdateItemError},
 };
-use aws_smithy_http_client::{
-    Builder,
-    tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode},
-};
 use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
 use aws_smithy_types::retry::ErrorKind;
 
 use super::{
+    connector::https_client,
     error::{RequestFailure, TableError},
     transaction::may_pass_later,
 };
 use crate::{additional_roots::AdditionalRoots, aws::AwsEnvironment, clock::Deadline};
-
-/// Amazon's own root certificates, to which all of its endpoints lead. Reading the system's certificate directory instead costs
-/// more than the rest of a cold start's set-up.
-const AMAZON_ROOTS: &[u8] = include_bytes!("amazon_roots.pem");
 
 /// How much of a request's time one call to the table may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,8 +59,6 @@ impl CallLimits {
         }
         Ok(Config::builder().timeout_config(
             TimeoutConfig::builder()
-                // Part of the connection pool's name: it must be the same in every call.
-                .connect_timeout(self.attempt_timeout)
                 .operation_attempt_timeout(self.attempt_timeout.min(left))
                 .operation_timeout(left)
                 .build(),
@@ -81,7 +72,7 @@ pub(super) fn connect(aws: &AwsEnvironment, additional_roots: &AdditionalRoots, 
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new(aws.region.clone()))
         .credentials_provider(aws.credentials.clone())
-        .http_client(https_client(additional_roots))
+        .http_client(https_client(additional_roots, limits.attempt_timeout))
         .retry_config(
             RetryConfig::standard()
                 .with_max_attempts(limits.attempts)
@@ -94,20 +85,6 @@ pub(super) fn connect(aws: &AwsEnvironment, additional_roots: &AdditionalRoots, 
         config = config.endpoint_url(endpoint);
     }
     Client::from_conf(config.build())
-}
-
-fn https_client(additional_roots: &AdditionalRoots) -> aws_sdk_dynamodb::config::SharedHttpClient {
-    let roots = TrustStore::empty().with_pem_certificate(AMAZON_ROOTS);
-    let roots = match additional_roots.pem() {
-        Some(pem) => roots.with_pem_certificate(pem),
-        None => roots,
-    };
-    let builder = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring));
-    match TlsContext::builder().with_trust_store(roots).build() {
-        Ok(context) => builder.tls_context(context).build_https(),
-        // It never fails in this version of the crate; the system's roots would serve as well.
-        Err(_) => builder.build_https(),
-    }
 }
 
 /// Sends again what only met another transaction: nothing was written, and a moment later the items are free. The SDK does not, since it
@@ -154,7 +131,7 @@ mod tests {
     use base64::{Engine, engine::general_purpose::STANDARD};
     use ring::digest;
 
-    use super::*;
+    use super::{super::connector::AMAZON_ROOTS, *};
     use crate::http::request::REQUEST_BUDGET;
 
     #[test]

@@ -28,6 +28,7 @@
 mod claim;
 mod client;
 mod commit;
+mod connector;
 mod error;
 mod event;
 mod exemption;

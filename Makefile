@@ -10,7 +10,7 @@ FUNCTIONS := $(notdir $(patsubst %/Cargo.toml,%,$(wildcard functions/*/Cargo.tom
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help test fmt deny template lint docs unit browser schemathesis build lambda deployed deploy bench peers audit tools machine
+.PHONY: help test fmt deny template lint docs unit browser schemathesis build empty lambda deployed deploy guard record bench micro peers load audit tools machine
 
 help: ## This list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -74,10 +74,26 @@ deployed: build .tools/ministack/requirements.txt ## template.yaml deployed to a
 deploy: tools ## template.yaml into the AWS account of your credentials: ENV=dev, staging or production
 	infra/deploy.sh $(ENV)
 
-bench: build ## The functions against an empty one, every bound beside its figure; PEERS=1: against Node and Python, and README's plot anew
+# The least that a function can be, to compare with.
+empty: tools
 	cargo lambda build --locked --release --package empty
+
+guard: build empty /usr/bin/valgrind ## Instructions, sizes, crates and calls of the functions against what is recorded; never a time
+	cargo run --locked --release --package bench -- guard
+
+record: build empty /usr/bin/valgrind ## Record them anew, when they are meant to change
+	cargo run --locked --release --package bench -- record
+
+bench: build empty ## The functions against an empty one, every bound beside its figure; PEERS=1: against Node and Python, and README's plot anew
 	$(if $(PEERS),$(MAKE) peers)
 	cargo run --locked --release --package bench -- compare $(if $(PEERS),--peers)
+
+micro: /usr/bin/valgrind ## What the parts of a call take: microseconds here, instructions anywhere
+	cargo run --locked --release --package bench -- micro
+
+load: ## Journeys at full speed for a minute each: 1, 8 and 64 browsers, a thousand and a million links
+	cargo build --locked --release --package local-stack
+	cargo run --locked --release --package tests --bin load
 
 # What the same would be in Node and in Python.
 peers: .tools/peers/requirements.txt
@@ -124,6 +140,12 @@ machine:
 tests/node_modules/.package-lock.json: tests/package-lock.json tests/package.json tests/.npmrc
 	cd tests && npm ci
 	touch $@
+
+/usr/bin/valgrind:
+	@[ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null || \
+		{ echo "valgrind is missing; as root: apt-get install valgrind" >&2; exit 1; }
+	apt-get update --quiet
+	DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet --no-install-recommends valgrind
 
 /usr/bin/chromium:
 	@[ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null || \

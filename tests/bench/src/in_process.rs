@@ -38,12 +38,7 @@ pub(crate) fn start_link_p99() -> Result<f64, Box<dyn std::error::Error>> {
 
 /// Says the 99th percentile on standard error.
 pub(crate) async fn say_start_link_p99(world: &World) -> Result<(), Box<dyn std::error::Error>> {
-    let variables = world
-        .variables()
-        .into_iter()
-        .map(|(name, value)| (name.to_owned(), value));
-    let mut environment: Environment = variables.collect();
-    environment.set("FLOW_KEYS", crate::world::FLOW_KEYS);
+    let environment = environment(world);
     let clock = Arc::new(SystemClock);
     let app = start_link::App::connect(&environment, clock, Arc::new(SystemRandomness::default())).await?;
     let event: Value = serde_json::from_str(&world.event(Work::StartLink, FlowFormat::Ours)?)?;
@@ -66,7 +61,19 @@ pub(crate) async fn say_start_link_p99(world: &World) -> Result<(), Box<dyn std:
     Ok(())
 }
 
-fn request(event: &Value) -> Result<account_linking::http::request::Request, Box<dyn std::error::Error>> {
+/// The variables of start-link, with its keys given.
+pub(crate) fn environment(world: &World) -> Environment {
+    let variables = world
+        .variables()
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value));
+    let mut environment: Environment = variables.collect();
+    environment.set("FLOW_KEYS", crate::world::FLOW_KEYS);
+    environment
+}
+
+/// The request that `event` tells of.
+pub(crate) fn request(event: &Value) -> Result<account_linking::http::request::Request, Box<dyn std::error::Error>> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let mut request = http::Request::post(text(&event["rawPath"]));
     for (name, value) in event["headers"].as_object().into_iter().flatten() {

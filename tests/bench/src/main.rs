@@ -5,7 +5,9 @@
 
 mod bounds;
 mod figures;
+mod guard;
 mod in_process;
+mod micro;
 mod peers;
 mod plot;
 mod process;
@@ -34,10 +36,14 @@ async fn main() -> ExitCode {
     let outcome = LocalSet::new()
         .run_until(async {
             match arguments[..] {
-                ["compare"] => compare(false).await,
-                ["compare", "--peers"] => compare(true).await,
-                ["start-link-p99"] => start_link_p99().await,
-                _ => Err("usage: bench compare [--peers]".into()),
+                ["compare"] => Box::pin(compare(false)).await,
+                ["compare", "--peers"] => Box::pin(compare(true)).await,
+                ["guard"] => Box::pin(guard::guard(false)).await,
+                ["record"] => Box::pin(guard::guard(true)).await,
+                ["micro"] => micro::print().map(|()| true),
+                ["micro-part", part, how] => Box::pin(micro::run(part, how)).await.map(|()| true),
+                ["start-link-p99"] => Box::pin(start_link_p99()).await,
+                _ => Err("usage: bench compare [--peers] | guard | record | micro".into()),
             }
         })
         .await;

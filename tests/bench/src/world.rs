@@ -20,7 +20,7 @@ pub(crate) const FLOW_KEYS: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=
 pub(crate) const SUBJECT: &str = "9e1f0a52-6f0c-4b3e-8f0d-5c1e2a7b3d44";
 
 const ORIGIN: &str = "https://accounts.localhost";
-const SESSION: &str = "session-1";
+pub(crate) const SESSION: &str = "session-1";
 const SESSION_AUDIENCE: &str = "account-linking";
 
 type Error = Box<dyn std::error::Error>;

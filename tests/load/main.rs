@@ -1,0 +1,271 @@
+//! Journeys at full speed against the local stack: how many per core, how long the slowest take, whether memory stays flat.
+//!
+//! The stack is a process of its own, with the embedded engine on a file of its own that holds many links already. Each browser
+//! is one person, who links, looks, and unlinks, over and over; every answer is checked. docs/scale.md says what follows.
+
+use std::{
+    error::Error,
+    fs,
+    io::{self, BufRead, BufReader, Write},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use account_linking::{
+    clock::{Clock, SystemClock},
+    jose::SigningKey,
+};
+use dynoxide::{AttributeValue, Database, ImportOptions, Item};
+use harness::{
+    browser::{Answer, Browser},
+    magento::{Magento, until_it_leaves},
+    sessions::SESSION_COOKIE,
+};
+use http::Method;
+use serde_json::json;
+use tokio::task::JoinSet;
+
+type Failure = Box<dyn Error + Send + Sync>;
+
+const TABLE: &str = "account-links";
+const ISSUER: &str = "https://sessions.example";
+const AUDIENCE: &str = "account-linking";
+
+/// How many links are in the table before anybody comes.
+const LINKS: [usize; 2] = [1_000, 1_000_000];
+
+/// How many browsers there are at once.
+const BROWSERS: [usize; 3] = [1, 8, 64];
+
+/// How many links are written at once.
+const BATCH: usize = 20_000;
+
+#[tokio::main]
+async fn main() -> Result<(), Failure> {
+    let seconds = std::env::args().nth(1).map_or(Ok(60_u32), |seconds| seconds.parse())?;
+    let mut out = io::stdout();
+    writeln!(
+        out,
+        "{:>9}{:>10}{:>10}{:>12}{:>14}{:>10}{:>10}{:>10}{:>12}{:>12}",
+        "links",
+        "browsers",
+        "journeys",
+        "per second",
+        "per CPU second",
+        "p50, ms",
+        "p99, ms",
+        "max, ms",
+        "RSS, MB",
+        "after, MB"
+    )?;
+    for links in LINKS {
+        let folder = std::env::temp_dir().join(format!("account-linking-load-{}", std::process::id()));
+        fs::create_dir_all(&folder)?;
+        let key = SigningKey::generate_p256("sessions")?;
+        // Started once to make the table, then again on what was put into it.
+        drop(Stack::start(&folder, &key)?);
+        fill(&folder, links)?;
+        let stack = Stack::start(&folder, &key)?;
+        for browsers in BROWSERS {
+            let people = people(&stack, &key, browsers).await?;
+            let before = stack.memory()?;
+            let cpu = stack.cpu()?;
+            let took = load(&stack, people, Duration::from_secs(seconds.into())).await?;
+            let cpu = stack.cpu()? - cpu;
+            let journeys = u32::try_from(took.len())?;
+            let at = |percent: usize| took[(took.len() - 1) * percent / 100].as_secs_f64() * 1e3;
+            writeln!(
+                out,
+                "{links:>9}{browsers:>10}{journeys:>10}{:>12.1}{:>14.1}{:>10.1}{:>10.1}{:>10.1}{before:>12.1}{:>12.1}",
+                f64::from(journeys) / f64::from(seconds),
+                f64::from(journeys) / cpu,
+                at(50),
+                at(99),
+                at(100),
+                stack.memory()?
+            )?;
+        }
+        drop(stack);
+        fs::remove_dir_all(&folder)?;
+    }
+    Ok(())
+}
+
+/// The local stack as a process. It ends with this value.
+struct Stack {
+    process: Child,
+    origin: String,
+}
+
+impl Stack {
+    fn start(folder: &Path, key: &SigningKey) -> Result<Self, Failure> {
+        let mut process = Command::new(beside_this("local-stack")?)
+            .env("PORT", "0")
+            .env("DATA_DIR", folder)
+            .env("TABLE_NAME", TABLE)
+            .env("SESSION_ISSUER", ISSUER)
+            .env("SESSION_AUDIENCE", AUDIENCE)
+            .env("SESSION_JWKS", json!({"keys": [key.public_jwk()]}).to_string())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let mut lines = BufReader::new(process.stdout.take().ok_or("a piped standard output")?).lines();
+        let origin = loop {
+            let line = lines.next().ok_or("the stack ended")??;
+            if let Some(origin) = line.strip_prefix("listening on ") {
+                break origin.to_owned();
+            }
+        };
+        // Its log has to go somewhere.
+        std::thread::spawn(move || lines.for_each(drop));
+        Ok(Self { process, origin })
+    }
+
+    /// The CPU it has used, in seconds.
+    fn cpu(&self) -> Result<f64, Failure> {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.process.id()))?;
+        let fields: Vec<&str> = stat.rsplit(") ").next().unwrap_or_default().split(' ').collect();
+        let ticks: u32 = fields[11].parse::<u32>()? + fields[12].parse::<u32>()?;
+        Ok(f64::from(ticks) / 100.0) // USER_HZ
+    }
+
+    /// The memory it holds, in MB.
+    fn memory(&self) -> Result<f64, Failure> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kib: u32 = line
+            .and_then(|rest| rest.trim().strip_suffix(" kB"))
+            .ok_or("VmRSS")?
+            .parse()?;
+        Ok(f64::from(kib) * 1024.0 / 1e6)
+    }
+}
+
+impl Drop for Stack {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = Command::new("kill").arg(self.process.id().to_string()).status();
+        let _ = self.process.wait();
+    }
+}
+
+/// The binary that was built with this one.
+fn beside_this(name: &str) -> Result<PathBuf, Failure> {
+    Ok(std::env::current_exe()?.with_file_name(name))
+}
+
+/// Puts `links` links of people who never come into the table.
+fn fill(folder: &Path, links: usize) -> Result<(), Failure> {
+    let database = Database::new(&folder.join("dynamodb.sqlite").to_string_lossy())?;
+    database.enable_bulk_loading()?;
+    for first in (0..links).step_by(BATCH) {
+        let items = (first..links.min(first + BATCH)).flat_map(|number| {
+            let account = format!("resident-{number}");
+            let (issuer, subject) = ("http://magento.localhost", format!("resident-{number}"));
+            let email = format!("resident-{number}@example.com");
+            let link = [
+                ("pk", format!("ACCOUNT#{account}")),
+                ("sk", "LINK#magento".to_owned()),
+                ("issuer", issuer.to_owned()),
+                ("subject", subject.clone()),
+                ("email", email.clone()),
+            ];
+            let owner = [
+                ("pk", format!("IDENTITY#{issuer}#{subject}")),
+                ("sk", "OWNER".to_owned()),
+                ("account_id", account),
+                ("email", email),
+            ];
+            let mut link = item(link);
+            link.insert("linked_at".to_owned(), AttributeValue::N("1583143872000".to_owned()));
+            [link, item(owner)]
+        });
+        database.import_items(TABLE, items.collect(), ImportOptions::default())?;
+    }
+    database.disable_bulk_loading()?;
+    Ok(())
+}
+
+fn item<const N: usize>(attributes: [(&str, String); N]) -> Item {
+    let attribute = |(name, value): (&str, String)| (name.to_owned(), AttributeValue::S(value));
+    attributes.into_iter().map(attribute).collect()
+}
+
+/// People with a session here and an account at Magento.com, where they are signed in.
+async fn people(stack: &Stack, key: &SigningKey, count: usize) -> Result<Vec<Browser>, Failure> {
+    let mut people = Vec::new();
+    for number in 0..count {
+        let (browser, now) = (Browser::default(), SystemClock.now().unix_seconds());
+        let email = format!("visitor-{count}-{number}@example.com");
+        let session = key.sign_jwt(&json!({
+            "iss": ISSUER, "aud": AUDIENCE, "sub": format!("visitor-{count}-{number}"), "sid": "session", "email": email,
+            "auth_time": now, "iat": now, "exp": now + 3600,
+        }))?;
+        let cookie = format!("{SESSION_COOKIE}={session}; Path=/; Secure; HttpOnly; SameSite=Lax");
+        if !browser.keeps(&stack.origin, &cookie) {
+            return Err("the browser refuses the session".into());
+        }
+        let page = post(&stack.origin, &browser, "create").await.follows().await;
+        let back = Magento::Development
+            .creates_account(&until_it_leaves(page).await, &email)
+            .await;
+        finish(&back.follows().await).await?;
+        people.push(browser);
+    }
+    Ok(people)
+}
+
+/// Every journey's time, in order, of all that `people` made in `time`. The first that fails ends it.
+async fn load(stack: &Stack, people: Vec<Browser>, time: Duration) -> Result<Vec<Duration>, Failure> {
+    let origin: &'static str = stack.origin.clone().leak();
+    let started = now();
+    let mut journeys = JoinSet::new();
+    for browser in people {
+        journeys.spawn(async move {
+            let mut took = Vec::new();
+            while now() - started < time {
+                let begun = now();
+                let page = post(origin, &browser, "sign-in").await.follows().await;
+                let back = until_it_leaves(page).await;
+                finish(&back.follows().await).await?;
+                took.push(now() - begun);
+            }
+            Ok::<_, Failure>(took)
+        });
+    }
+    let mut all = Vec::new();
+    while let Some(took) = journeys.join_next().await {
+        all.extend(took??);
+    }
+    all.sort_unstable();
+    Ok(all)
+}
+
+async fn post(origin: &str, browser: &Browser, intent: &str) -> Answer {
+    let (page, action) = (format!("{origin}/user"), format!("{origin}/sso/magento/start-link"));
+    browser.posting_from(&page, &action, &[("intent", intent)]).send().await
+}
+
+/// From the callback's answer on: it must be linked, say so, and let itself be unlinked.
+async fn finish(landed: &Answer) -> Result<(), Failure> {
+    if landed.location_parameter("sso").as_deref() != Some("linked") {
+        return Err(format!("the callback answered {landed:?}").into());
+    }
+    let status = landed
+        .fetching(Method::GET, "/sso/magento/status", "application/json")
+        .send()
+        .await;
+    if status.status != 200 || status.json()["status"] != "linked" {
+        return Err(format!("status answered {status:?}").into());
+    }
+    let unlinked = landed.posting("/sso/magento/unlink", &[]).send().await;
+    if unlinked.location_parameter("sso").as_deref() != Some("unlinked") {
+        return Err(format!("unlink answered {unlinked:?}").into());
+    }
+    Ok(())
+}
+
+#[expect(clippy::disallowed_methods, reason = "a load test measures time")]
+fn now() -> Instant {
+    Instant::now()
+}

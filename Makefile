@@ -10,7 +10,7 @@ FUNCTIONS := $(notdir $(patsubst %/Cargo.toml,%,$(wildcard functions/*/Cargo.tom
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help test fmt deny template lint docs unit browser schemathesis build empty lambda deployed deploy guard record bench micro peers load audit tools machine
+.PHONY: help test fmt deny template lint docs unit browser schemathesis build empty lambda deployed deploy guard record bench micro peers load fuzz audit tools machine
 
 help: ## This list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -98,6 +98,9 @@ load: ## Journeys at full speed for a minute each: 1, 8 and 64 browsers, a thous
 # What the same would be in Node and in Python.
 peers: .tools/peers/requirements.txt
 	cd tests/bench/peers/node && npm ci && npm run build
+
+fuzz: machine ## libFuzzer on one of shared/fuzz/fuzz_targets, TARGET=jwks, until Ctrl-C; needs cargo-fuzz and nightly
+	cargo +nightly fuzz run --fuzz-dir shared/fuzz $(TARGET)
 
 audit: tools ## Is anything known against a dependency? Asks the RustSec database, so it is no part of test
 	cargo deny --locked check advisories

@@ -43,6 +43,13 @@ pub struct ProviderMetadata {
     pub requires_iss: bool,
 }
 
+impl ProviderMetadata {
+    /// Reads `document`, which should be the metadata of `issuer`.
+    pub fn parse(document: &[u8], issuer: &Issuer, locality: Locality) -> Result<Self, DiscoveryError> {
+        read(&unique_json::parse_object(document)?, issuer, locality)
+    }
+}
+
 /// A provider's metadata is not known.
 #[derive(Debug, thiserror::Error)]
 #[error("learning the provider's endpoints")]
@@ -115,7 +122,7 @@ pub(super) async fn discover(
     if answer.status() != StatusCode::OK {
         return Err(DiscoveryError::Status(answer.status()));
     }
-    read(&unique_json::parse_object(answer.body())?, issuer, locality)
+    ProviderMetadata::parse(answer.body(), issuer, locality)
 }
 
 fn read(

@@ -110,31 +110,26 @@ tools: machine .tools/python/requirements.txt .tools/checkov/requirements.txt .t
 machine:
 	@tests/tools/machine.sh
 
-# The list as it was installed: when it changes, it is installed again.
+# The target is the list as it was installed: when it changes, it is installed again.
+define venv
+rm -rf $(@D)
+python3 -m venv $(@D)
+$(@D)/bin/pip install --quiet --disable-pip-version-check --requirement $<
+cp $< $@
+endef
+
 .tools/python/requirements.txt: tests/tools/requirements.txt
-	rm -rf .tools/python
-	python3 -m venv .tools/python
-	.tools/python/bin/pip install --quiet --disable-pip-version-check --requirement $<
-	cp $< $@
+	$(venv)
 
 .tools/ministack/requirements.txt: tests/tools/ministack.txt
-	rm -rf .tools/ministack
-	python3 -m venv .tools/ministack
-	.tools/ministack/bin/pip install --quiet --disable-pip-version-check --requirement $<
-	cp $< $@
+	$(venv)
 
 .tools/peers/requirements.txt: tests/bench/peers/python/requirements.txt
-	rm -rf .tools/peers
-	python3 -m venv .tools/peers
-	.tools/peers/bin/pip install --quiet --disable-pip-version-check --requirement $<
-	cp $< $@
+	$(venv)
 
 # Apart from the others: it asks for other versions of what they share.
 .tools/checkov/requirements.txt: tests/tools/checkov.txt
-	rm -rf .tools/checkov
-	python3 -m venv .tools/checkov
-	.tools/checkov/bin/pip install --quiet --disable-pip-version-check --requirement $<
-	cp $< $@
+	$(venv)
 
 .tools/dynamodb-local/package: tests/tools/dynamodb-local.sh
 	tests/tools/dynamodb-local.sh install

@@ -16,34 +16,20 @@ use crate::scene::{callback_url, stack, tampered};
 #[tokio::test]
 async fn pt_01_code_injection() {
     let world = HostileWorld::start(Endpoints::Fixed).await;
-    let (alice, mallory) = (world.newcomer(), world.newcomer());
-    let stolen = world
-        .about_to_come_back(&alice)
-        .await
-        .location_parameter("code")
-        .unwrap();
-    let own = world.about_to_come_back(&mallory).await;
+    // Mallory's own flow comes back with the code of Alice's.
+    let injected = async || {
+        let (alice, mallory) = (world.newcomer(), world.newcomer());
+        let stolen = world.about_to_come_back(&alice).await.location_parameter("code");
+        let own = callback_url(&world.about_to_come_back(&mallory).await);
+        mallory.browser.types(&tampered(&own, "code", &stolen.unwrap())).await
+    };
 
-    // Mallory's own flow with Alice's code: the provider wants the verifier of Alice's flow.
-    let injected = mallory
-        .browser
-        .types(&tampered(&callback_url(&own), "code", &stolen))
-        .await;
-    assert_eq!(injected.outcome().as_deref(), Some("provider_refused"), "{injected:?}");
+    let answer = injected().await;
+    assert_eq!(answer.outcome().as_deref(), Some("provider_refused"), "{answer:?}"); // it wants the verifier of Alice's flow
 
-    // And where the provider asks for no verifier, the nonce is that of Alice's flow.
     world.provider.ignores_pkce();
-    let stolen = world
-        .about_to_come_back(&alice)
-        .await
-        .location_parameter("code")
-        .unwrap();
-    let own = world.about_to_come_back(&mallory).await;
-    let injected = mallory
-        .browser
-        .types(&tampered(&callback_url(&own), "code", &stolen))
-        .await;
-    assert_eq!(injected.outcome().as_deref(), Some("identity_invalid"), "{injected:?}");
+    let answer = injected().await;
+    assert_eq!(answer.outcome().as_deref(), Some("identity_invalid"), "{answer:?}"); // the nonce is that of Alice's flow
     assert!(world.stack.contents().await.links.is_empty());
 }
 

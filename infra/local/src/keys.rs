@@ -1,7 +1,12 @@
 //! What the development provider and the accounts site sign and prove with: fresh at every start, or kept under `DATA_DIR`, so that
 //! whoever is signed in stays so.
 
-use std::{fs, io, path::Path};
+use std::{
+    fs::{self, File, Permissions},
+    io::{self, Write},
+    os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    path::Path,
+};
 
 use account_linking::{
     clock::{NoRandomness, Randomness, random_bytes},
@@ -95,9 +100,21 @@ fn read(file: &Path) -> io::Result<Kept> {
     }
 }
 
+/// Nobody but the owner reads the file.
+const OWNER_ALONE: u32 = 0o600;
+
 /// Writes beside the file and renames, so that a stop in between leaves the old file whole.
 fn write(file: &Path, kept: &Kept) -> io::Result<()> {
-    let new = file.with_extension("new");
-    fs::write(&new, serde_json::to_vec_pretty(kept).map_err(io::Error::other)?)?;
-    fs::rename(new, file)
+    let text = serde_json::to_vec_pretty(kept).map_err(io::Error::other)?;
+    let beside = file.with_extension("new");
+    let mut new = File::options()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(OWNER_ALONE)
+        .open(&beside)?;
+    // One that an earlier start had left there keeps its mode.
+    new.set_permissions(Permissions::from_mode(OWNER_ALONE))?;
+    new.write_all(&text)?;
+    fs::rename(beside, file)
 }

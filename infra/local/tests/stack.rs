@@ -1,7 +1,11 @@
 //! The stack as a whole: what is there when it says that it listens, and how it begins and ends.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use std::process::{ExitStatus, Stdio};
+use std::{
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt,
+    process::{ExitStatus, Stdio},
+};
 
 use account_linking::config::{ConfigError, Environment};
 use local_stack::{Stack, StartError};
@@ -141,6 +145,25 @@ async fn a_stack_starts_on_what_an_earlier_one_left() {
     }
     assert!(folder.join("dynamodb.sqlite").exists());
     std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[tokio::test]
+async fn nobody_else_reads_the_keys_that_are_kept() {
+    let folder = std::env::temp_dir().join(format!("local-stack-keys-{}", std::process::id()));
+    let keys = folder.join("keys.json");
+    let start = async || {
+        let environment = environment(&[("DATA_DIR", folder.to_str().unwrap())]);
+        Stack::start(environment).await.unwrap().shutdown().await;
+        fs::metadata(&keys).unwrap().permissions().mode() & 0o777
+    };
+    assert_eq!(start().await, 0o600);
+    // What an earlier stack left, whole or half written, for everybody to read.
+    fs::write(folder.join("keys.new"), "half").unwrap();
+    for left in [folder.join("keys.new"), keys.clone()] {
+        fs::set_permissions(left, Permissions::from_mode(0o644)).unwrap();
+    }
+    assert_eq!(start().await, 0o600);
+    fs::remove_dir_all(folder).unwrap();
 }
 
 fn command(variables: &[(&str, &str)]) -> Command {

@@ -457,6 +457,10 @@ mod tests {
         ] {
             assert!(!flow.state.matches(other));
         }
+        // Twice the same difference: as sums they would cancel out.
+        let zeros = FlowSecret([0; 32]);
+        assert!(zeros.matches(&"A".repeat(43)));
+        assert!(!zeros.matches(&format!("BB{}", "A".repeat(41))));
         assert_eq!(format!("{:?}", flow.state), "FlowSecret(…)");
     }
 
@@ -469,6 +473,24 @@ mod tests {
         assert_ne!(binding("ab", "c"), binding("a", "bc"));
         assert_ne!(binding("ab", "c"), binding("ab", "d"));
         assert_ne!(binding("ab", "c"), binding("c", "ab"));
+    }
+
+    #[test]
+    fn a_session_binding_is_read_as_it_is_written() {
+        let text = binding().to_string();
+        assert_eq!(text.len(), 43);
+        assert_eq!(SessionBinding::parse(&text), Some(binding()));
+        assert_eq!(format!("{:?}", binding()), format!("SessionBinding({text})"));
+        for other in ["", &text[..42], &format!("{text}A"), &format!("{text}="), "!"] {
+            assert_eq!(SessionBinding::parse(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_confirmation_is_128_bits_as_text_and_its_own() {
+        let (one, other) = (pending(), pending());
+        assert_eq!(URL_SAFE_NO_PAD.decode(one.confirmation()).unwrap(), one.confirmation);
+        assert_ne!(one.confirmation(), other.confirmation());
     }
 
     #[test]

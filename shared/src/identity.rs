@@ -211,6 +211,7 @@ pub struct VerifiedIdentity {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::properties::{for_all, unicode, visible_ascii};
 
     #[test]
     fn a_subject_is_kept_byte_for_byte_and_bounded() {
@@ -272,6 +273,55 @@ mod tests {
         assert_eq!(masked("m@example.com"), "m***@example.com");
         assert_eq!(masked("éva@example.com"), "é***@example.com");
         assert_eq!(masked("\"a@b\"@example.com"), "\"***@example.com");
+    }
+
+    #[test]
+    fn a_mask_is_the_same_whoever_is_behind_it() {
+        for_all(|rng| {
+            let (first, domain) = (unicode(rng, 1), unicode(rng, 20).replace('@', "a"));
+            let mut masks = (0..8).filter_map(|_| {
+                let rest = if rng.bool() { unicode(rng, 60) } else { String::new() };
+                let address = EmailAddress::parse(&format!("{first}{rest}@{domain}"))?;
+                assert!(address.reveal().len() <= 254);
+                Some(address.masked())
+            });
+            if let Some(mask) = masks.next() {
+                assert_eq!(mask, format!("{first}***@{domain}"));
+                masks.for_each(|other| assert_eq!(other, mask));
+            }
+        });
+    }
+
+    #[test]
+    fn a_text_that_holds_what_nobody_sees_is_no_address_and_so_has_no_mask() {
+        for_all(|rng| {
+            let text = unicode(rng, 120);
+            if let Some(address) = EmailAddress::parse(&text) {
+                let invisible =
+                    |character: char| character.is_control() || "\u{200B}\u{202E}\u{2066}\u{FEFF}".contains(character);
+                assert!(!text.contains(invisible), "{text:?}");
+                let (first, domain) = address
+                    .masked()
+                    .split_once("***@")
+                    .map(|(first, domain)| (first.to_owned(), domain.to_owned()))
+                    .unwrap();
+                assert_eq!(first.chars().count(), 1, "{text:?}");
+                assert!(
+                    text.starts_with(&first) && text.ends_with(&format!("@{domain}")),
+                    "{text:?}"
+                );
+            }
+        });
+    }
+
+    #[test]
+    fn every_account_id_survives_its_path_form_and_no_two_share_it() {
+        for_all(|rng| {
+            let any = |rng: &mut fastrand::Rng| AccountId::parse(visible_ascii(rng, 128)).unwrap();
+            let (one, other) = (any(rng), any(rng));
+            assert_eq!(AccountId::from_path_segment(&one.to_path_segment()), Ok(one.clone()));
+            assert_eq!(one.to_path_segment() == other.to_path_segment(), one == other);
+        });
     }
 
     #[test]

@@ -14,6 +14,8 @@ pub mod jose;
 pub mod lambda;
 pub mod link;
 pub mod outbound;
+#[cfg(test)]
+mod properties;
 #[cfg(feature = "relying-party")]
 pub mod provider;
 pub mod requirement;

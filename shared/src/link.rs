@@ -118,3 +118,24 @@ pub enum Committed {
     /// The account was linked to another identity, which is free again.
     Switched,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identity::{Issuer, Subject};
+
+    #[test]
+    fn a_fingerprint_is_the_sha_256_of_issuer_and_subject() {
+        let identity = Identity {
+            issuer: Issuer::parse("https://id.example").unwrap(),
+            subject: Subject::parse("User#1").unwrap(),
+        };
+        // printf 'https://id.example#User#1' | openssl dgst -sha256 -binary | basenc --base64url
+        let text = "7sRKEMa2jZbwwjU_Ah9HpXrmE3fBd0x1RqOX9EtEm7A";
+        assert_eq!(IdentityFingerprint::of(&identity).to_string(), text);
+        assert_eq!(
+            format!("{:?}", IdentityFingerprint::of(&identity)),
+            format!("IdentityFingerprint({text})")
+        );
+    }
+}

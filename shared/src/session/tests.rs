@@ -4,6 +4,7 @@ use serde_json::{Map, json};
 
 use super::*;
 use crate::{
+    config::{ConfigError, Environment},
     jose::{
         KeySet, RemoteKeySet, SigningKey,
         test_keys::{ed25519, p256, published, rsa, rsa_pss, set_text},
@@ -344,4 +345,100 @@ fn session(auth_time: Timestamp, expires_at: Timestamp) -> Session {
         auth_time,
         expires_at,
     }
+}
+
+/// What is configured, or the names of the variables that are wrong.
+fn read(variables: &[(&str, &str)]) -> Result<Sessions, Vec<String>> {
+    let mut environment: Environment = [
+        ("PUBLIC_ORIGIN", "http://accounts.localhost"),
+        ("SETTINGS_URL", "http://accounts.localhost/user"),
+        ("SIGN_IN_URL", "http://accounts.localhost/sign-in"),
+        ("SESSION_ISSUER", ISSUER),
+        ("SESSION_AUDIENCE", AUDIENCE),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .into_iter()
+    .collect();
+    for (name, value) in variables {
+        environment.set(name, *value);
+    }
+    let mut reader = Reader::new(&environment);
+    let site = Site::read(&mut reader);
+    let sessions = Sessions::read(&mut reader, site.as_ref());
+    reader.finish(sessions).map_err(|ConfigError(mistakes)| {
+        let name = |mistake: &String| mistake.split_once(' ').unwrap().0.to_owned();
+        mistakes.iter().map(name).collect()
+    })
+}
+
+#[test]
+fn a_session_cookie_has_a_name_that_is_a_cookies_and_none_of_ours() {
+    let keys = set_text([p256().public_jwk()]);
+    let named = |name| read(&[("SESSION_JWKS", &keys), ("SESSION_COOKIE", name)]).map(|it| it.cookie_name().to_owned());
+    assert_eq!(named(""), Ok("__Host-accounts-session".to_owned()), "the default");
+    for name in ["session", "__Host-session.1", "a!#$%&'*+-.^_`|~Z9"] {
+        assert_eq!(named(name), Ok(name.to_owned()));
+    }
+    for name in [
+        "a b",
+        "a=b",
+        "a;b",
+        "a,b",
+        "\"a\"",
+        "é",
+        "__Host-sso-pending",
+        "__Host-sso-flow-abcdefgh",
+    ] {
+        assert_eq!(named(name), Err(vec!["SESSION_COOKIE".to_owned()]), "{name}");
+    }
+}
+
+#[test]
+fn sessions_need_an_issuer_an_audience_and_keys_from_one_place_at_least() {
+    let keys = set_text([p256().public_jwk()]);
+    let (given, published) = (
+        ("SESSION_JWKS", &*keys),
+        ("SESSION_JWKS_URL", "http://keys.localhost/jwks"),
+    );
+    for (variables, sources) in [(&[given][..], 1), (&[published], 1), (&[published, given], 2)] {
+        assert_eq!(
+            read(variables).unwrap().verifier.sources.len(),
+            sources,
+            "{variables:?}"
+        );
+    }
+    // What is in the configuration is asked first: it costs nobody a call.
+    let both = read(&[published, given]).unwrap();
+    assert!(matches!(
+        both.verifier.sources[..],
+        [KeySource::Fixed(_), KeySource::Remote(_)]
+    ));
+
+    let deployed = [
+        ("PUBLIC_ORIGIN", "https://accounts.example"),
+        ("SETTINGS_URL", "https://accounts.example/user"),
+        ("SIGN_IN_URL", "https://accounts.example/sign-in"),
+    ];
+    for (variables, wrong) in [
+        (&[][..], "SESSION_JWKS"),
+        (&[("SESSION_JWKS", "{}")], "SESSION_JWKS"),
+        (
+            &[given, ("SESSION_JWKS_URL", "http://keys.example/jwks")],
+            "SESSION_JWKS_URL",
+        ),
+        (&[&deployed[..], &[published]].concat(), "SESSION_JWKS_URL"),
+        (&[given, ("SESSION_ISSUER", "")], "SESSION_ISSUER"),
+        (&[given, ("SESSION_AUDIENCE", "")], "SESSION_AUDIENCE"),
+    ] {
+        assert_eq!(read(variables).unwrap_err(), [wrong], "{variables:?}");
+    }
+}
+
+#[tokio::test]
+async fn keys_are_fetched_before_anybody_asks() {
+    let server = ScriptedServer::start([Answer::json(200, &set_text([p256().public_jwk()]))]).await;
+    let sessions = read(&[("SESSION_JWKS_URL", &server.url("/jwks"))]).unwrap();
+    assert_eq!(server.hits(), 0);
+    sessions.warm_up(NOW).await;
+    assert_eq!(server.hits(), 1);
 }

@@ -10,7 +10,7 @@ FUNCTIONS := $(notdir $(patsubst %/Cargo.toml,%,$(wildcard functions/*/Cargo.tom
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help test fmt deny template lint docs unit browser schemathesis build empty lambda deployed deploy guard record bench micro peers load fuzz audit tools machine
+.PHONY: help test fmt deny template lint docs unit browser schemathesis build empty lambda deployed deploy doctor guard record bench micro peers load fuzz audit tools machine
 
 help: ## This list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -73,6 +73,10 @@ deployed: build .tools/ministack/requirements.txt ## template.yaml deployed to a
 
 deploy: tools ## template.yaml into the AWS account of your credentials: ENV=dev, staging or production
 	infra/deploy.sh $(ENV)
+
+doctor: tools ## Is what infra/environments says of ENV right? Asks the provider, and AWS for what is deployed
+	cargo build --locked --package doctor
+	.tools/python/bin/python infra/doctor/run.py $(ENV)
 
 # The least that a function can be, to compare with.
 empty: tools

@@ -169,6 +169,12 @@ impl Sessions {
         self.verifier.prepare(now, Deadline::within(REQUEST_BUDGET)).await;
     }
 
+    /// Whether every source of keys has one that a session may be signed with. No function asks: it is for whoever checks a configuration
+    /// (`infra/doctor`).
+    pub async fn have_usable_keys(&self, now: Timestamp, deadline: Deadline) -> Result<bool, KeysUnavailable> {
+        self.verifier.has_usable_keys(now, deadline).await
+    }
+
     /// The session that came with a request: in its cookie, as a bearer token (RFC 6750 section 2.1), or the same in both.
     pub async fn verify(
         &self,
@@ -215,6 +221,16 @@ impl SessionVerifier {
         for source in &self.sources {
             let _ = source.current(now, deadline).await;
         }
+    }
+
+    async fn has_usable_keys(&self, now: Timestamp, deadline: Deadline) -> Result<bool, KeysUnavailable> {
+        for source in &self.sources {
+            let keys = source.current(now, deadline).await?;
+            if !Self::ALGORITHMS.iter().any(|algorithm| keys.serves(*algorithm)) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// The session of a request: of the value of its session `cookie`, or of the bearer token in its `Authorization` header

@@ -219,6 +219,11 @@ impl Stack {
         &self.api_origin
     }
 
+    /// The variables of the functions.
+    pub fn environment(&self) -> &Environment {
+        self.local.environment()
+    }
+
     /// The time of everything but the database and `oidc-provider`.
     pub fn clock(&self) -> &MovableClock {
         self.local.clock()

@@ -14,6 +14,8 @@ mod no_javascript;
 mod replay;
 mod requirement;
 mod restart;
+mod restored_table;
+mod second_provider;
 mod sign_in;
 mod switch;
 mod time;

@@ -52,6 +52,37 @@ async fn mistakes(function: &str, environment: &Environment) -> Vec<String> {
     mistakes
 }
 
+/// The variables that the mistakes begin with, but for Lambda's own, and keys in a variable, which are for local configurations.
+fn names(mistakes: &[String]) -> BTreeSet<&str> {
+    let begins = mistakes.iter().filter_map(|mistake| mistake.split(' ').next());
+    begins
+        .filter(|name| !name.starts_with("AWS_") && *name != "FLOW_KEYS")
+        .collect()
+}
+
+#[tokio::test]
+async fn doctor_reads_every_variable_that_a_function_reads() {
+    let (nothing, mut nonsense) = (Environment::default(), Environment::default());
+    for name in ALL {
+        nonsense.set(name, "\u{7}");
+    }
+    let mut told = Vec::new();
+    for environment in [nothing, nonsense] {
+        let (stage, random) = (doctor::Stage::Deployed, SystemRandomness::default());
+        let report = doctor::examine(&environment, stage, &SystemClock, &random).await;
+        let of_variables = report
+            .findings()
+            .iter()
+            .filter(|finding| finding.subject == "variables");
+        told.extend(of_variables.map(|finding| finding.text.clone()));
+    }
+    let all = BTreeSet::from(ALL);
+    assert_eq!(
+        names(&told),
+        all.into_iter().filter(|name| *name != "FLOW_KEYS").collect()
+    );
+}
+
 #[tokio::test]
 async fn each_function_is_given_the_variables_it_reads_and_no_others() {
     // A variable that is read is missed, or cannot be a bell.
@@ -62,11 +93,7 @@ async fn each_function_is_given_the_variables_it_reads_and_no_others() {
     let template = document::read("template.yaml");
     for (name, function) in document::functions(&template) {
         let mistakes = [mistakes(name, &nothing).await, mistakes(name, &nonsense).await].concat();
-        let begins = mistakes.iter().filter_map(|mistake| mistake.split(' ').next());
-        // Lambda sets its own; keys in a variable are for local configurations.
-        let read: BTreeSet<&str> = begins
-            .filter(|name| !name.starts_with("AWS_") && *name != "FLOW_KEYS")
-            .collect();
+        let read = names(&mistakes);
         assert!(read.iter().all(|name| ALL.contains(name)), "{name} reads {read:?}");
         assert_eq!(function.variables().collect::<BTreeSet<_>>(), read, "{name}");
     }

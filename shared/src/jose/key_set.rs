@@ -62,6 +62,12 @@ impl KeySet {
         }
     }
 
+    /// Whether one of the keys could verify a signature by `algorithm`.
+    #[must_use]
+    pub fn serves(&self, algorithm: Algorithm) -> bool {
+        !self.fitting(algorithm, None).is_empty()
+    }
+
     /// The keys that could have made a signature by `algorithm` under the name `key_id`, or under any.
     pub(super) fn fitting(&self, algorithm: Algorithm, key_id: Option<&str>) -> Vec<&VerificationKey> {
         self.0.iter().filter(|key| key.fits(algorithm, key_id)).collect()

@@ -9,6 +9,7 @@ pub mod authorization_request;
 pub mod authorization_response;
 pub mod client_authentication;
 pub mod discovery;
+pub mod examination;
 pub mod id_token;
 pub mod settings;
 pub mod token_exchange;

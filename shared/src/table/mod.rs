@@ -22,6 +22,7 @@
 //! A transaction needs the IAM actions of its parts, none of its own. Nothing scans, and there is no index: each pattern names
 //! its items by their keys.
 //! [`Table::read_history`] queries, and [`Table::create_if_absent`] makes the table: for the local stack, which no role bounds.
+//! [`Table::examine`] describes it, for `infra/doctor`, with the rights of whoever calls that.
 //!
 //! The IAM policies in `template.yaml` follow the last column line by line.
 
@@ -31,6 +32,7 @@ mod commit;
 mod connector;
 mod error;
 mod event;
+mod examination;
 mod exemption;
 mod history;
 mod items;
@@ -52,6 +54,7 @@ pub use self::{
     commit::{CommitError, CommitToken},
     error::{RequestFailure, TableError},
     event::{EventId, Kind as EventKind},
+    examination::TableFault,
     exemption::ExemptionEnded,
     history::Happening,
     owner::Owner,

@@ -10,7 +10,7 @@ FUNCTIONS := $(notdir $(patsubst %/Cargo.toml,%,$(wildcard functions/*/Cargo.tom
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help test fmt deny template lint docs unit browser schemathesis build empty lambda deployed deploy doctor guard record bench micro peers load fuzz audit tools machine
+.PHONY: help test fmt deny template lint docs unit browser schemathesis build empty lambda deployed deploy doctor guard record bench micro peers load fuzz mutants audit tools machine
 
 help: ## This list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -103,8 +103,31 @@ load: ## Journeys at full speed for a minute each: 1, 8 and 64 browsers, a thous
 peers: .tools/peers/requirements.txt
 	cd tests/bench/peers/node && npm ci && npm run build
 
-fuzz: machine ## libFuzzer on one of shared/fuzz/fuzz_targets, TARGET=jwks, until Ctrl-C; needs cargo-fuzz and nightly
-	cargo +nightly fuzz run --fuzz-dir shared/fuzz $(TARGET)
+CARGO_FUZZ := .tools/cargo-fuzz-0.13.2/bin/cargo-fuzz
+FUZZ_TARGETS := $(notdir $(basename $(wildcard shared/fuzz/fuzz_targets/*.rs)))
+# A target gets 16 KiB at most. That it asks for a megabyte at once, for half a gigabyte in all, or for five seconds is a finding.
+FUZZ_BOUNDS := -max_len=16384 -malloc_limit_mb=1 -rss_limit_mb=512 -timeout=5
+
+# The versions are those of Cargo.lock. Inputs that reach something new go to `found`, which is not checked in.
+fuzz: machine $(CARGO_FUZZ) ## libFuzzer on TARGET=jwks for SECONDS=600, or until Ctrl-C; without TARGET: which there are
+	@$(if $(filter $(FUZZ_TARGETS),$(TARGET)),,echo "TARGET is one of: $(FUZZ_TARGETS)" >&2; exit 2)
+	@rustup run nightly rustc --version >/dev/null || { echo "libFuzzer needs nightly: rustup toolchain install nightly" >&2; exit 1; }
+	cp Cargo.lock shared/fuzz/Cargo.lock
+	mkdir -p shared/fuzz/found/$(TARGET)
+	RUSTUP_TOOLCHAIN=nightly $(CARGO_FUZZ) run --fuzz-dir shared/fuzz $(TARGET) shared/fuzz/found/$(TARGET) shared/fuzz/corpus/$(TARGET) \
+		-- $(FUZZ_BOUNDS) -max_total_time=$(or $(SECONDS),0)
+
+CARGO_MUTANTS := .tools/cargo-mutants-27.1.0/bin/cargo-mutants
+MODULES := flow link session seal provider http
+
+# In a copy of the tree; of each module a folder of reports below target/mutants. Nothing is optimized or debugged here, so nothing is kept for it.
+mutants: machine $(CARGO_MUTANTS) ## What of MODULE=flow, or of all six, could be otherwise without a unit test that minds; an hour and more
+	@for module in $(or $(MODULE),$(MODULES)); do \
+		mkdir -p target/mutants/$$module; \
+		CARGO_PROFILE_DEV_DEBUG=none $(CARGO_MUTANTS) mutants --package account-linking --features table,relying-party,lambda \
+			--file "shared/src/$$module.rs" --file "shared/src/$$module/**" --cargo-arg=--locked --cap-lints=true \
+			--output target/mutants/$$module --no-shuffle -- --lib || failed="$$failed $$module"; \
+	done; [ -z "$$failed" ] || { echo "see target/mutants/{$$failed }/mutants.out/missed.txt" >&2; exit 1; }
 
 audit: tools ## Is anything known against a dependency? Asks the RustSec database, so it is no part of test
 	cargo deny --locked check advisories
@@ -142,6 +165,12 @@ endef
 tests/node_modules/.package-lock.json: tests/package-lock.json tests/package.json tests/.npmrc
 	cd tests && npm ci
 	touch $@
+
+.tools/cargo-fuzz-%/bin/cargo-fuzz:
+	cargo install --locked --quiet --root $(@D)/.. --version $* cargo-fuzz
+
+.tools/cargo-mutants-%/bin/cargo-mutants:
+	cargo install --locked --quiet --root $(@D)/.. --version $* cargo-mutants
 
 /usr/bin/valgrind:
 	@[ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null || \

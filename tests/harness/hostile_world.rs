@@ -5,7 +5,10 @@ use std::sync::{
     atomic::{AtomicU32, Ordering},
 };
 
-use account_linking::clock::Clock;
+use account_linking::{
+    clock::Clock,
+    http::{problem::ErrorCode, texts::Language},
+};
 use serde_json::{Value, json};
 
 use crate::{
@@ -51,7 +54,7 @@ pub struct Newcomer {
 /// What came of a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome {
-    /// `sso` of the redirect, or the status where there is none.
+    /// `linked`, or the code that the user is told; the status where neither is told.
     pub answer: String,
     /// Whether a link and its owner came to be.
     pub linked: bool,
@@ -166,6 +169,22 @@ impl HostileWorld {
         started.follows().await
     }
 
+    /// The `sso` of a redirect, the code that a page of ours is titled by, or the one that leads to the sign-in page without a word.
+    fn told_by(&self, answer: &Answer) -> String {
+        let code = match answer.location() {
+            Some(location) => location
+                .as_str()
+                .starts_with(&self.stack.at("/sign-in?return_to="))
+                .then_some(ErrorCode::SessionRequired),
+            None => ErrorCode::ALL.iter().copied().find(|code| {
+                let title = &Language::English.texts().code(*code).title;
+                answer.status == code.status() && answer.page().title == *title
+            }),
+        };
+        let told = answer.outcome().or_else(|| code.map(|code| code.to_string()));
+        told.unwrap_or_else(|| answer.status.as_u16().to_string())
+    }
+
     /// What came of `answer`, since this was last asked.
     pub async fn outcome(&self, answer: &Answer) -> Outcome {
         let contents = self.stack.contents().await; // fails when a link has no owner, or an owner no link
@@ -175,7 +194,7 @@ impl HostileWorld {
         };
         let before = std::mem::replace(&mut *self.written.lock().unwrap_or_else(PoisonError::into_inner), now);
         Outcome {
-            answer: answer.outcome().unwrap_or_else(|| answer.status.as_u16().to_string()),
+            answer: self.told_by(answer),
             linked: now.links > before.links,
             claimed: now.claims > before.claims,
             calls: self.provider.calls(),

@@ -10,15 +10,17 @@ use harness::{
 enum Stops {
     /// Nowhere.
     Linked,
-    /// Before the flow is claimed: the flow stays good.
-    AtOnce,
+    /// Before the flow is claimed, as nothing that is a response: the flow stays good.
+    Malformed,
+    /// Before the flow is claimed, since no flow is the response's.
+    NoFlow,
     /// Behind the claim, before the code is sent.
     Claimed(&'static str),
     /// At the provider, which refuses the code.
     Redeemed(&'static str),
 }
 
-use Stops::{AtOnce, Claimed, Linked, Redeemed};
+use Stops::{Claimed, Linked, Malformed, NoFlow, Redeemed};
 
 /// A row: its name, the query, and where it stops. `{code}`, `{state}` and `{iss}` are the good values, percent-encoded.
 type Row = (&'static str, &'static str, Stops);
@@ -50,140 +52,144 @@ const ROWS: &[Row] = &[
     (
         "fapi2-security-profile-final-client-test-ensure-authorization-response-with-invalid-state-fails",
         "code={code}&state={state}1&iss={iss}",
-        AtOnce,
+        Malformed,
     ),
     (
         "fapi2-security-profile-final-client-test-ensure-authorization-response-with-invalid-missing-state-fails",
         "code={code}&iss={iss}",
-        AtOnce,
+        Malformed,
     ),
-    ("bb_02_an_empty_state", "code={code}&state=&iss={iss}", AtOnce),
+    ("bb_02_an_empty_state", "code={code}&state=&iss={iss}", Malformed),
     (
         "bb_02_an_unknown_state_of_the_right_form",
         "code={code}&state=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA&iss={iss}",
-        AtOnce,
+        NoFlow,
     ),
     (
         "bb_02_the_state_shortened",
         "code={code}&state={state-shortened}&iss={iss}",
-        AtOnce,
+        Malformed,
     ),
     (
         "bb_02_the_state_in_other_letters",
         "code={code}&state={state-swapped}&iss={iss}",
-        AtOnce,
+        NoFlow,
     ),
     (
         "bb_02_the_beginning_of_the_state_and_a_guess",
         "code={code}&state={state-guessed}&iss={iss}",
-        AtOnce,
+        NoFlow,
     ),
     (
         "bb_02_the_state_with_a_blank",
         "code={code}&state={state}+&iss={iss}",
-        AtOnce,
+        Malformed,
     ),
     (
         "bb_02_the_state_padded",
         "code={code}&state={state}%3D&iss={iss}",
-        AtOnce,
+        Malformed,
     ),
     (
         "bb_02_a_state_in_an_array",
         "code={code}&state%5B%5D={state}&iss={iss}",
-        AtOnce,
+        Malformed,
     ),
     (
         "bb_02_the_parameter_in_capitals",
         "code={code}&STATE={state}&iss={iss}",
-        AtOnce,
+        Malformed,
     ),
     // form
-    ("nothing at all", "", AtOnce),
+    ("nothing at all", "", Malformed),
     (
         "pt_34_the_state_twice",
         "code={code}&state={state}&state={state}&iss={iss}",
-        AtOnce,
+        Malformed,
     ),
     (
         "pt_34_the_code_twice",
         "code={code}&code={code}&state={state}&iss={iss}",
-        AtOnce,
+        Malformed,
     ),
     (
         "pt_34_two_codes",
         "code={code}&code=another&state={state}&iss={iss}",
-        AtOnce,
+        Malformed,
     ),
     (
         "pt_34_code_and_error",
         "code={code}&error=access_denied&state={state}&iss={iss}",
-        AtOnce,
+        Malformed,
     ),
     (
         "pt_34_the_code_twice_written_otherwise",
         "code={code}&c%6Fde={code}&state={state}&iss={iss}",
-        AtOnce,
+        Malformed,
     ),
     (
         "pt_34_the_error_twice",
         "error=access_denied&error=server_error&state={state}&iss={iss}",
-        AtOnce,
+        Malformed,
     ),
-    ("pt_34_neither_code_nor_error", "state={state}&iss={iss}", AtOnce),
-    ("pt_34_an_empty_code", "code=&state={state}&iss={iss}", AtOnce),
+    ("pt_34_neither_code_nor_error", "state={state}&iss={iss}", Malformed),
+    ("pt_34_an_empty_code", "code=&state={state}&iss={iss}", Malformed),
     (
         "pt_34_a_nul_in_the_code",
         "code={code}%00&state={state}&iss={iss}",
-        AtOnce,
+        Malformed,
     ),
     (
         "pt_34_a_line_end_in_the_code",
         "code={code}%0D%0AX:+y&state={state}&iss={iss}",
-        AtOnce,
+        Malformed,
     ),
     (
         "pt_34_bytes_that_are_no_text",
         "code=%FF%FE&state={state}&iss={iss}",
-        AtOnce,
+        Malformed,
     ),
-    ("pt_34_overlong_text", "code=%C0%80&state={state}&iss={iss}", AtOnce),
+    ("pt_34_overlong_text", "code=%C0%80&state={state}&iss={iss}", Malformed),
     (
         "pt_34_letters_of_another_script_in_the_code",
         "code=%D0%BA&state={state}&iss={iss}",
-        AtOnce,
+        Malformed,
     ),
     (
         "pt_34_half_a_percent_sign",
         "code={code}%4&state={state}&iss={iss}",
-        AtOnce,
+        Malformed,
     ),
     (
         "pt_34_a_percent_sign_and_no_number",
         "code={code}%zz&state={state}&iss={iss}",
-        AtOnce,
+        Malformed,
     ),
     (
         "pt_34_broken_text_in_a_parameter_nobody_knows",
         "code={code}&state={state}&iss={iss}&x=%FF",
-        AtOnce,
+        Malformed,
     ),
     (
         "pt_34_more_than_eight_kilobytes",
         "code={code}&state={state}&iss={iss}&x={long}",
-        AtOnce,
+        Malformed,
     ),
     (
         "pt_34_semicolons_between_the_pairs",
         "code={code};state={state};iss={iss}",
-        AtOnce,
+        Malformed,
     ),
     (
         "pt_30_tokens_in_the_place_of_a_code",
         "id_token=e30.e30.&access_token=a&token_type=Bearer&state={state}&iss={iss}",
-        AtOnce,
+        Malformed,
     ),
-    ("pt_30_a_response_in_a_token", "response=e30.e30.&state={state}", AtOnce),
+    (
+        "pt_30_a_response_in_a_token",
+        "response=e30.e30.&state={state}",
+        Malformed,
+    ),
     // code
     (
         "another code",
@@ -209,12 +215,12 @@ const ROWS: &[Row] = &[
     (
         "pt_31_the_issuer_twice",
         "code={code}&state={state}&iss={iss}&iss={iss}",
-        AtOnce,
+        Malformed,
     ),
     (
         "pt_31_two_issuers",
         "code={code}&state={state}&iss={iss}&iss=https%3A%2F%2Fevil.example",
-        AtOnce,
+        Malformed,
     ),
     (
         "pt_31_the_issuer_with_a_slash",
@@ -270,7 +276,7 @@ const ROWS: &[Row] = &[
     (
         "pt_35_an_error_of_a_flow_that_is_not_there",
         "error=access_denied&state=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA&iss={iss}",
-        AtOnce,
+        NoFlow,
     ),
     (
         "pt_35_an_error_in_other_letters",
@@ -280,7 +286,7 @@ const ROWS: &[Row] = &[
     (
         "pt_35_the_description_twice",
         "error=access_denied&error_description=a&error_description=b&state={state}&iss={iss}",
-        AtOnce,
+        Malformed,
     ),
 ];
 
@@ -303,7 +309,8 @@ impl Stops {
     fn expected(self) -> Outcome {
         match self {
             Linked => Outcome::after_redemption("linked"),
-            AtOnce => Outcome::refused_at_once("400"),
+            Malformed => Outcome::refused_at_once("invalid_request"),
+            NoFlow => Outcome::refused_at_once("flow_unknown"),
             Claimed(code) => Outcome {
                 claimed: true,
                 ..Outcome::refused_at_once(code)
@@ -345,7 +352,7 @@ async fn what_comes_back_through_the_browser_gets_no_further_than_it_may() {
         );
         verdict.row(name, &stops.expected(), &world.outcome(&landed).await);
         // What stops before the claim burns nothing: the honest response still links.
-        if matches!(stops, AtOnce) {
+        if matches!(stops, Malformed | NoFlow) {
             let honest = back.follows().await;
             assert_eq!(
                 world.outcome(&honest).await,
@@ -371,7 +378,7 @@ async fn what_the_provider_itself_sends_back_wrong_gets_no_further_either() {
         (
             "pt_31_the_provider_says_its_issuer_twice",
             |response| again(response, "iss"),
-            AtOnce,
+            Malformed,
         ),
         (
             "pt_31_the_provider_names_another_issuer",
@@ -381,17 +388,17 @@ async fn what_the_provider_itself_sends_back_wrong_gets_no_further_either() {
         (
             "bb_02_the_provider_forgets_the_state",
             |response| response.retain(|(name, _)| name != "state"),
-            AtOnce,
+            Malformed,
         ),
         (
             "pt_34_the_provider_sends_the_code_twice",
             |response| again(response, "code"),
-            AtOnce,
+            Malformed,
         ),
         (
             "pt_34_the_provider_sends_a_code_and_an_error",
             |response| set(response, "error", "access_denied"),
-            AtOnce,
+            Malformed,
         ),
         (
             "pt_35_the_provider_sends_an_error_alone",

@@ -14,13 +14,15 @@ use harness::{
 enum Means {
     /// Both are ours.
     Linked,
-    /// The flow is nowhere, or one of ours came twice.
-    Refused,
-    /// The session is nowhere: `303` to the sign-in page.
-    SignIn,
+    /// One of ours came twice: `invalid_request`.
+    Twice,
+    /// The flow is nowhere: `flow_unknown`.
+    NoFlow,
+    /// The session is nowhere: `session_required`, by way of the sign-in page.
+    NoSession,
 }
 
-use Means::{Linked, Refused, SignIn};
+use Means::{Linked, NoFlow, NoSession, Twice};
 
 /// `S` stands for the name of the session's cookie and `s` for its value, `F` and `f` for those of the flow.
 type Row = (&'static str, &'static [&'static str], Means);
@@ -97,93 +99,89 @@ const ROWS: &[Row] = &[
         Linked,
     ),
     // ours, twice: somebody planted one of them
-    ("bb_14_the_session_twice", &["{S}={s}; {S}={s}; {F}={f}"], Refused),
+    ("bb_14_the_session_twice", &["{S}={s}; {S}={s}; {F}={f}"], Twice),
     (
         "bb_14_a_planted_session_before_ours",
         &["{S}=planted; {S}={s}; {F}={f}"],
-        Refused,
+        Twice,
     ),
     (
         "bb_14_a_planted_session_behind_ours",
         &["{S}={s}; {F}={f}; {S}=planted"],
-        Refused,
+        Twice,
     ),
-    (
-        "bb_14_an_empty_session_beside_ours",
-        &["{S}=; {S}={s}; {F}={f}"],
-        Refused,
-    ),
+    ("bb_14_an_empty_session_beside_ours", &["{S}=; {S}={s}; {F}={f}"], Twice),
     (
         "bb_14_a_planted_session_in_another_header",
         &["{S}={s}; {F}={f}", "{S}=planted"],
-        Refused,
+        Twice,
     ),
-    ("bb_14_the_flow_twice", &["{S}={s}; {F}={f}; {F}={f}"], Refused),
+    ("bb_14_the_flow_twice", &["{S}={s}; {F}={f}; {F}={f}"], Twice),
     (
         "bb_14_a_planted_flow_beside_ours",
         &["{F}=planted; {S}={s}; {F}={f}"],
-        Refused,
+        Twice,
     ),
     (
         "bb_14_the_pending_link_twice",
         &["__Host-sso-pending=a; __Host-sso-pending=b; {S}={s}; {F}={f}"],
-        Refused,
+        Twice,
     ),
     (
         "bb_14_a_tab_before_the_second_session",
         &["{S}={s}; {F}={f};\t{S}=planted"],
-        Refused,
+        Twice,
     ),
     // ours under names that only resemble it: nobody's
     (
         "bb_14_the_flow_under_an_encoded_name",
         &["{S}={s}; __Host%2Dsso-flow-{8}={f}"],
-        Refused,
+        NoFlow,
     ),
     (
         "bb_14_the_flow_in_other_letters",
         &["{S}={s}; __host-sso-flow-{8}={f}"],
-        Refused,
+        NoFlow,
     ),
     (
         "bb_14_the_flow_with_a_blank_behind_its_name",
         &["{S}={s}; {F} ={f}"],
-        Refused,
+        NoFlow,
     ),
     (
         "bb_14_the_flow_with_a_wide_blank_before_its_name",
         &["{S}={s}; \u{2003}{F}={f}"],
-        Refused,
+        NoFlow,
     ),
     (
         "bb_14_the_flow_without_its_prefix",
         &["{S}={s}; sso-flow-{8}={f}"],
-        Refused,
+        NoFlow,
     ),
     (
         "bb_14_the_session_under_an_encoded_name",
         &["__Host%2Daccounts-session={s}; {F}={f}"],
-        SignIn,
+        NoSession,
     ),
     (
         "bb_14_the_session_in_other_letters",
         &["__host-Accounts-session={s}; {F}={f}"],
-        SignIn,
+        NoSession,
     ),
     // values
-    ("the flow in quotes", &["{S}={s}; {F}=\"{f}\""], Refused),
-    ("the flow percent-encoded", &["{S}={s}; {F}={f}%20"], Refused),
-    ("an empty flow", &["{S}={s}; {F}="], Refused),
-    ("the flow cut short", &["{S}={s}; {F}={f-short}"], Refused),
-    ("the flow with a bit changed", &["{S}={s}; {F}={f-flipped}"], Refused),
-    ("the flow with something behind it", &["{S}={s}; {F}={f}AAAA"], Refused),
-    ("the session in the place of the flow", &["{S}={s}; {F}={s}"], Refused),
-    ("the flow in the place of the session", &["{S}={f}; {F}={f}"], SignIn),
-    ("an empty session", &["{S}=; {F}={f}"], SignIn),
-    ("the session in quotes", &["{S}=\"{s}\"; {F}={f}"], SignIn),
-    ("no session", &["{F}={f}"], SignIn),
-    ("no flow", &["{S}={s}"], Refused),
-    ("no cookie", &[], Refused),
+    ("the flow in quotes", &["{S}={s}; {F}=\"{f}\""], NoFlow),
+    ("the flow percent-encoded", &["{S}={s}; {F}={f}%20"], NoFlow),
+    ("an empty flow", &["{S}={s}; {F}="], NoFlow),
+    ("the flow cut short", &["{S}={s}; {F}={f-short}"], NoFlow),
+    ("the flow with a bit changed", &["{S}={s}; {F}={f-flipped}"], NoFlow),
+    ("the flow with something behind it", &["{S}={s}; {F}={f}AAAA"], NoFlow),
+    ("the session in the place of the flow", &["{S}={s}; {F}={s}"], NoFlow),
+    ("the flow in the place of the session", &["{S}={f}; {F}={f}"], NoSession),
+    ("an empty session", &["{S}=; {F}={f}"], NoSession),
+    ("the session in quotes", &["{S}=\"{s}\"; {F}={f}"], NoSession),
+    ("no session", &["{F}={f}"], NoSession),
+    ("no flow", &["{S}={s}"], NoFlow),
+    ("no cookie", &[], NoFlow),
 ];
 
 fn one<'a>(cookies: &'a [Cookie], prefix: &str) -> &'a Cookie {
@@ -224,8 +222,9 @@ async fn a_cookie_is_ours_by_the_exact_bytes_of_its_name_and_comes_once() {
 
         let expected = match means {
             Linked => Outcome::after_redemption("linked"),
-            Refused => Outcome::refused_at_once("400"),
-            SignIn => Outcome::refused_at_once("303"),
+            Twice => Outcome::refused_at_once("invalid_request"),
+            NoFlow => Outcome::refused_at_once("flow_unknown"),
+            NoSession => Outcome::refused_at_once("session_required"),
         };
         verdict.row(name, &expected, &world.outcome(&landed).await);
         // What is refused here burns nothing: the browser's own cookies still link.

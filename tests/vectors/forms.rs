@@ -11,7 +11,7 @@ use harness::{
 enum Means {
     /// A flow; it ends at the settings page.
     Starts,
-    /// `400` on a page of our own.
+    /// `invalid_request`, on a page of our own.
     Refused,
 }
 
@@ -260,7 +260,11 @@ async fn a_field_has_one_of_its_values_and_the_way_back_is_an_id() {
                     "{name}: {started:?}"
                 );
                 assert!(!started.text().contains("evil.example"), "{name}: {started:?}");
-                verdict.row(name, &Outcome::refused_at_once("400"), &world.outcome(&started).await);
+                verdict.row(
+                    name,
+                    &Outcome::refused_at_once("invalid_request"),
+                    &world.outcome(&started).await,
+                );
             }
         }
     }

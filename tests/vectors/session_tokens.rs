@@ -186,7 +186,7 @@ async fn only_a_session_of_accounts_magento_cloud_starts_a_flow() {
                     location.as_str().starts_with(&world.stack.at("/sign-in?")),
                     "{name}: {location}"
                 );
-                (started, Outcome::refused_at_once("303"))
+                (started, Outcome::refused_at_once("session_required"))
             };
             verdict.row(name, &expected, &world.outcome(&landed).await);
         }
@@ -215,7 +215,7 @@ async fn only_the_session_that_started_a_flow_finishes_it() {
         }),
     ];
     let mut verdict = Verdict::default();
-    for (rows, answer) in [(changed, "session_changed"), (REFUSED, "303")] {
+    for (rows, answer) in [(changed, "session_changed"), (REFUSED, "session_required")] {
         for (name, make) in rows {
             // A flow may outlast what its start demands of a session: that it lasts until the flow's end.
             if *name == "a session that ends before the flow could" {

@@ -163,8 +163,40 @@ pub fn secured(site: &Site, mut response: Response<String>) -> Response<String> 
 
 #[cfg(test)]
 mod tests {
+    use http::{HeaderMap, Method};
+    use serde_json::{Value, json};
+
     use super::*;
     use crate::config::{Environment, Reader};
+
+    fn site_at(origin: &str) -> Site {
+        let mut environment = Environment::default();
+        environment.set("PUBLIC_ORIGIN", origin);
+        environment.set("SETTINGS_URL", format!("{origin}/user?tab=sso"));
+        environment.set("SIGN_IN_URL", format!("{origin}/sign-in"));
+        environment.set("ONBOARDING_URL", format!("{origin}/welcome"));
+        Site::read(&mut Reader::new(&environment)).unwrap()
+    }
+
+    fn site() -> Site {
+        site_at("https://accounts.example")
+    }
+
+    fn request() -> Request {
+        let headers = HeaderMap::new();
+        Request::from_parts(
+            Method::GET,
+            String::new(),
+            String::new(),
+            headers,
+            Vec::new(),
+            "request-1".to_owned(),
+        )
+    }
+
+    fn header<'a>(response: &'a Response<String>, name: &str) -> Option<&'a str> {
+        response.headers().get(name).map(|value| value.to_str().unwrap())
+    }
 
     #[test]
     fn strict_transport_security_goes_with_https_alone() {
@@ -172,14 +204,127 @@ mod tests {
             ("https://accounts.example", Some("max-age=63072000")),
             ("http://accounts.localhost:8080", None),
         ] {
-            let mut environment = Environment::default();
-            environment.set("PUBLIC_ORIGIN", origin);
-            environment.set("SETTINGS_URL", format!("{origin}/user"));
-            environment.set("SIGN_IN_URL", format!("{origin}/sign-in"));
-            let site = Site::read(&mut Reader::new(&environment)).unwrap();
-            let response = secured(&site, no_content());
-            let told = response.headers().get(STRICT_TRANSPORT_SECURITY);
-            assert_eq!(told.and_then(|value| value.to_str().ok()), expected, "{origin}");
+            let response = secured(&site_at(origin), no_content());
+            assert_eq!(header(&response, "strict-transport-security"), expected, "{origin}");
+        }
+    }
+
+    #[test]
+    fn every_answer_is_kept_by_nobody_and_tells_no_other_site_where_it_was() {
+        let response = secured(&site(), json(&json!({"a": 1})));
+        for (name, expected) in [
+            ("cache-control", "no-store"),
+            ("x-content-type-options", "nosniff"),
+            ("referrer-policy", "no-referrer"),
+            ("cross-origin-opener-policy", "same-origin"),
+            ("content-type", "application/json"),
+        ] {
+            assert_eq!(header(&response, name), Some(expected), "{name}");
+        }
+        assert_eq!((response.status(), &**response.body()), (StatusCode::OK, r#"{"a":1}"#));
+        // A page that posts a form must be named as where it comes from.
+        let mut page = no_content();
+        page.headers_mut()
+            .insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+        let page = secured(&site(), page);
+        assert_eq!(header(&page, "referrer-policy"), Some("same-origin"));
+        assert_eq!((page.status(), &**page.body()), (StatusCode::NO_CONTENT, ""));
+    }
+
+    #[test]
+    fn a_redirect_is_303_with_nothing_to_read_and_leads_nowhere_that_is_no_header() {
+        let response = see_other("https://id.example/authorize?state=a");
+        assert_eq!((response.status(), &**response.body()), (StatusCode::SEE_OTHER, ""));
+        assert_eq!(
+            header(&response, "location"),
+            Some("https://id.example/authorize?state=a")
+        );
+        let split = see_other("https://id.example/\r\nSet-Cookie: a=b");
+        assert_eq!(split.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert!(split.headers().is_empty(), "{split:?}");
+    }
+
+    #[test]
+    fn cookies_are_added_to_those_that_are_set_already() {
+        let mut response = no_content();
+        for cookie in ["a=b; Path=/", "c=d; Path=/", "e=\r\nf"] {
+            set_cookie(&mut response, cookie);
+        }
+        let set: Vec<_> = response.headers().get_all(SET_COOKIE).iter().collect();
+        assert_eq!(set, ["a=b; Path=/", "c=d; Path=/"]);
+    }
+
+    #[test]
+    fn a_problem_document_says_what_what_now_and_by_which_id_it_is_found() {
+        let (site, request) = (site(), request());
+        for code in ErrorCode::ALL {
+            let response = problem(&site, &request, *code);
+            assert_eq!(response.status(), code.status());
+            assert_eq!(header(&response, "content-type"), Some("application/problem+json"));
+            let later = *code == ErrorCode::TemporarilyUnavailable;
+            assert_eq!(header(&response, "retry-after"), later.then_some("2"), "{code}");
+            let body: Value = serde_json::from_str(response.body()).unwrap();
+            let text = Language::of(&request.headers).texts().code(*code);
+            let expected = json!({
+                "type": format!("https://accounts.example/sso/errors/{}", code.as_str()),
+                "title": text.title,
+                "status": code.status().as_u16(),
+                "detail": text.next_step,
+                "code": code.as_str(),
+                "request_id": "request-1",
+            });
+            assert_eq!(body, expected);
+        }
+    }
+
+    #[test]
+    fn a_page_of_ours_has_the_status_of_its_code_and_says_when_to_come_back() {
+        let (site, request) = (site(), request());
+        for code in ErrorCode::ALL {
+            let response = error_page(&site, &request, *code);
+            assert_eq!(response.status(), code.status());
+            let later = *code == ErrorCode::TemporarilyUnavailable;
+            assert_eq!(header(&response, "retry-after"), later.then_some("2"), "{code}");
+            assert!(response.body().contains("request-1"), "{code}");
+        }
+    }
+
+    #[test]
+    fn a_way_back_is_a_configured_page_and_says_no_more_than_it_must() {
+        let (site, request) = (site(), request());
+        assert_eq!(
+            back_to(&site, ReturnTarget::Settings, "linked", "magento"),
+            "https://accounts.example/user?tab=sso&sso=linked&provider=magento"
+        );
+        assert_eq!(
+            back_to(&site, ReturnTarget::Onboarding, "linked", "magento"),
+            "https://accounts.example/welcome?sso=linked&provider=magento"
+        );
+        assert_eq!(
+            sign_in_and_return(&site, ReturnTarget::Onboarding),
+            "https://accounts.example/sign-in?return_to=onboarding"
+        );
+        assert_eq!(
+            reauthenticate(&site, ReturnTarget::Settings),
+            "https://accounts.example/sign-in?reauthenticate=1&return_to=settings"
+        );
+        // Whoever is sent to support can name the request there; nobody else is told its id.
+        let support = [
+            "provider_refused",
+            "identity_invalid",
+            "identity_in_use",
+            "internal_error",
+        ];
+        for code in ErrorCode::ALL {
+            let id = if support.contains(&code.as_str()) {
+                "&request_id=request-1"
+            } else {
+                ""
+            };
+            assert_eq!(
+                refused_to(&site.sign_in, *code, "magento", &request),
+                format!("https://accounts.example/sign-in?sso={code}&provider=magento{id}")
+            );
         }
     }
 }

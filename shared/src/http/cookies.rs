@@ -161,7 +161,10 @@ mod tests {
         assert_eq!(cookies.flow("__Host-sso-flow-abcdefgh"), Some("one"));
         assert_eq!(cookies.pending_link(), Some("two"));
         assert_eq!(cookies.session(), Some("a=b"));
-        assert_eq!(cookies.flows().len(), 1);
+        assert_eq!(cookies.flows(), [("__Host-sso-flow-abcdefgh", "one")]);
+        let cookies = Cookies::without_session(&headers).unwrap();
+        assert_eq!((cookies.session(), cookies.pending_link()), (None, Some("two")));
+        assert_eq!(cookies.flows(), [("__Host-sso-flow-abcdefgh", "one")]);
     }
 
     #[test]
@@ -215,6 +218,12 @@ mod tests {
             flow_name_for("abcdefgh-rest").as_deref(),
             Some("__Host-sso-flow-abcdefgh")
         );
+        assert_eq!(
+            flow_name_for("A-b_0-9_rest").as_deref(),
+            Some("__Host-sso-flow-A-b_0-9_")
+        );
+        let state: FlowSecret = serde_json::from_value(serde_json::json!([7_u8; 32].as_slice())).unwrap();
+        assert_eq!(Some(flow_name(&state)), flow_name_for(&state.reveal()));
         for state in ["", "abcdefg", "abc;efgh", "abcdefg=", "abcdefgé", "äbcdefgh"] {
             assert_eq!(flow_name_for(state), None, "{state}");
         }

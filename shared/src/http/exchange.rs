@@ -144,7 +144,6 @@ impl<'a> Exchange<'a> {
             answer::set_cookie(&mut response, cookie);
         }
         let invocation = &self.request.invocation;
-        let waited_ms = u64::try_from(self.waited_for_provider.as_millis()).unwrap_or(u64::MAX);
         Record {
             timestamp: now,
             level,
@@ -157,12 +156,18 @@ impl<'a> Exchange<'a> {
             provider_id: self.provider.as_ref().map(ProviderId::as_str),
             flow_id: self.flow,
             duration_ms: now.unix_ms().abs_diff(self.received_at.unix_ms()),
-            provider_ms: Some(waited_ms).filter(|waited| *waited > 0), // what was at hand took no time
+            provider_ms: self.provider_ms(),
             cold_start: invocation.cold_start,
             cause,
         }
         .write();
         answer::secured(self.site, response)
+    }
+
+    /// How long the provider was waited for; what was at hand took no time.
+    fn provider_ms(&self) -> Option<u64> {
+        let waited_ms = u64::try_from(self.waited_for_provider.as_millis()).unwrap_or(u64::MAX);
+        (waited_ms > 0).then_some(waited_ms)
     }
 
     /// The answer to a request that is refused with `code` (contract section 5).
@@ -193,30 +198,154 @@ impl<'a> Exchange<'a> {
 mod tests {
     use std::convert::Infallible;
 
-    use http::Method;
+    use http::{
+        HeaderMap, HeaderValue, Method, StatusCode,
+        header::{ACCEPT, LOCATION, SET_COOKIE},
+    };
 
     use super::*;
     use crate::config::{Environment, Reader};
 
-    #[tokio::test(start_paused = true)]
-    async fn what_is_waited_for_the_provider_adds_up_and_nothing_else_does() {
+    const NOW: Timestamp = Timestamp::from_unix_ms(0);
+
+    /// What went wrong, in its code's own word.
+    #[derive(Debug, thiserror::Error)]
+    #[error("it went wrong")]
+    struct Wrong(ErrorCode);
+
+    impl Refusal for Wrong {
+        fn code(&self) -> ErrorCode {
+            self.0
+        }
+    }
+
+    fn site() -> Site {
         let mut environment = Environment::default();
         environment.set("PUBLIC_ORIGIN", "https://accounts.example");
         environment.set("SETTINGS_URL", "https://accounts.example/user");
         environment.set("SIGN_IN_URL", "https://accounts.example/sign-in");
-        let site = Site::read(&mut Reader::new(&environment)).unwrap();
-        let request = Request::from_parts(
+        environment.set("ONBOARDING_URL", "https://accounts.example/welcome");
+        Site::read(&mut Reader::new(&environment)).unwrap()
+    }
+
+    fn request(accept: Option<&'static str>) -> Request {
+        let accept = accept.map(|accept| (ACCEPT, HeaderValue::from_static(accept)));
+        let headers = HeaderMap::from_iter(accept);
+        Request::from_parts(
             Method::GET,
             String::new(),
             String::new(),
-            http::HeaderMap::new(),
+            headers,
             Vec::new(),
             "id".to_owned(),
-        );
-        let now = Timestamp::from_unix_ms(0);
-        let mut exchange = Exchange::begin("callback", &site, &request, Audience::Navigation, now);
+        )
+    }
+
+    /// Where `code` leads whoever asks so, or the status and the kind of document that tells it.
+    fn led(code: ErrorCode, change: impl FnOnce(&mut Exchange<'_>)) -> String {
+        let (site, request) = (site(), request(None));
+        let mut exchange = Exchange::begin("callback", &site, &request, Audience::Navigation, NOW);
+        exchange.provider = ProviderId::parse("magento").ok();
+        exchange.set_cookies = vec!["a=b".to_owned(), "c=d".to_owned()];
+        change(&mut exchange);
+        let response = exchange.finish(Err(Wrong(code)), NOW);
+        let header = |name| {
+            response
+                .headers()
+                .get(name)
+                .map(|value| value.to_str().unwrap().to_owned())
+        };
+        assert_eq!(header("cache-control").as_deref(), Some("no-store"), "{code}");
+        assert_eq!(response.headers().get_all(SET_COOKIE).iter().count(), 2, "{code}");
+        if let Some(location) = header("location") {
+            assert_eq!(response.status(), StatusCode::SEE_OTHER);
+            return location.strip_prefix("https://accounts.example").unwrap().to_owned();
+        }
+        assert_eq!(response.status(), code.status());
+        header("content-type").unwrap()
+    }
+
+    #[test]
+    fn who_takes_html_navigates_and_everybody_else_is_a_client() {
+        for (accept, expected) in [
+            (None, Audience::Client),
+            (Some("application/json"), Audience::Client),
+            (Some("*/*"), Audience::Client),
+            (Some("text/html,application/xhtml+xml;q=0.9"), Audience::Navigation),
+        ] {
+            assert_eq!(Audience::of(&request(accept)), expected, "{accept:?}");
+        }
+    }
+
+    #[test]
+    fn a_good_answer_goes_out_as_it_is_with_the_cookies_of_the_exchange() {
+        let (site, request) = (site(), request(None));
+        let mut exchange = Exchange::begin("status", &site, &request, Audience::Client, NOW);
+        exchange.set_cookies = vec!["a=b".to_owned()];
+        let answer = Answer::new("linked", answer::json(&"body"));
+        let response = exchange.finish(Ok::<_, Wrong>(answer), NOW);
+        assert_eq!((response.status(), &**response.body()), (StatusCode::OK, r#""body""#));
+        assert_eq!(response.headers()[SET_COOKIE], "a=b");
+        assert_eq!(response.headers()["referrer-policy"], "no-referrer");
+        assert_eq!(response.headers().get(LOCATION), None);
+    }
+
+    #[test]
+    fn whoever_does_not_navigate_gets_a_problem_document_whatever_it_is() {
+        for code in ErrorCode::ALL {
+            let kind = led(*code, |exchange| exchange.audience = Audience::Client);
+            assert_eq!(kind, "application/problem+json", "{code}");
+        }
+    }
+
+    #[test]
+    fn a_refused_navigation_ends_at_a_page_that_can_help() {
+        use ErrorCode::{
+            CrossOriginRequest, FlowUnknown, InvalidRequest, ReauthenticationRequired, SessionRequired, UnknownProvider,
+        };
+        for code in ErrorCode::ALL {
+            let id = if code.names_support() { "&request_id=id" } else { "" };
+            let [settings, onboarding, sign_in] = match code {
+                InvalidRequest | UnknownProvider | FlowUnknown | CrossOriginRequest => {
+                    ["text/html; charset=utf-8"; 3].map(str::to_owned)
+                }
+                _ => ["/user", "/welcome", "/sign-in"].map(|page| format!("{page}?sso={code}&provider=magento{id}")),
+            };
+            let [settings, onboarding] = match code {
+                SessionRequired => ["settings", "onboarding"].map(|target| format!("/sign-in?return_to={target}")),
+                ReauthenticationRequired => {
+                    ["settings", "onboarding"].map(|target| format!("/sign-in?reauthenticate=1&return_to={target}"))
+                }
+                _ => [settings, onboarding],
+            };
+            assert_eq!(led(*code, |_| {}), settings);
+            let to = |destination| move |exchange: &mut Exchange<'_>| exchange.destination = destination;
+            assert_eq!(led(*code, to(Destination::Page(ReturnTarget::Onboarding))), onboarding);
+            assert_eq!(led(*code, to(Destination::SignIn)), sign_in);
+        }
+    }
+
+    #[test]
+    fn where_a_reload_may_help_a_failure_of_ours_is_a_page_that_says_so() {
+        for code in ErrorCode::ALL {
+            let ours = [ErrorCode::TemporarilyUnavailable, ErrorCode::InternalError].contains(code);
+            let kind = led(*code, |exchange| exchange.reload_may_help = true);
+            assert_eq!(
+                kind == "text/html; charset=utf-8",
+                ours || code.has_own_page(),
+                "{code}"
+            );
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_waited_for_the_provider_adds_up_and_nothing_else_does() {
+        let (site, request) = (site(), request(None));
+        let mut exchange = Exchange::begin("callback", &site, &request, Audience::Navigation, NOW);
         let takes = |milliseconds| tokio::time::sleep(Duration::from_millis(milliseconds));
 
+        exchange.waiting_for_provider(async {}).await;
+        assert_eq!(exchange.provider_ms(), None, "it was at hand");
         exchange.waiting_for_provider(takes(300)).await;
         takes(1000).await;
         let answer = exchange
@@ -227,10 +356,7 @@ mod tests {
             .await;
 
         assert_eq!(answer, Ok("token"));
-        let waited = exchange.waited_for_provider;
-        assert!(
-            waited >= Duration::from_millis(340) && waited < Duration::from_millis(350),
-            "{waited:?}"
-        );
+        let waited = exchange.provider_ms();
+        assert!(waited.is_some_and(|waited| (340..350).contains(&waited)), "{waited:?}");
     }
 }

@@ -106,3 +106,30 @@ pub trait Refusal: std::error::Error {
     /// What the caller learns.
     fn code(&self) -> ErrorCode;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_says_where_a_navigation_ends_and_who_helps() {
+        let codes = |is: fn(ErrorCode) -> bool| {
+            let codes = ErrorCode::ALL.iter().filter(|code| is(**code));
+            codes.map(ToString::to_string).collect::<Vec<_>>()
+        };
+        let own_page = [
+            "invalid_request",
+            "unknown_provider",
+            "flow_unknown",
+            "cross_origin_request",
+        ];
+        assert_eq!(codes(ErrorCode::has_own_page), own_page);
+        let support = [
+            "provider_refused",
+            "identity_invalid",
+            "identity_in_use",
+            "internal_error",
+        ];
+        assert_eq!(codes(ErrorCode::names_support), support);
+    }
+}

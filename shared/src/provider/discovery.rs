@@ -361,6 +361,25 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_document_has_256_kib_at_most() {
+        for (length, is_read) in [(256 * 1024, true), (256 * 1024 + 1, false)] {
+            let server = ScriptedServer::start([]).await;
+            let endpoint = server.url("/x");
+            let mut document = document(&json!({
+                "issuer": server.url(""), "padding": "",
+                "authorization_endpoint": endpoint, "token_endpoint": endpoint, "jwks_uri": endpoint,
+            }));
+            let unpadded = Value::from(document.clone()).to_string().len();
+            document["padding"] = "x".repeat(length - unpadded).into();
+            server.then(Answer::json(200, &Value::from(document).to_string()));
+            let issuer = Issuer::parse(server.url("")).unwrap();
+            let http = HttpClient::new(Locality::Local);
+            let outcome = super::discover(&http, &issuer, Locality::Local, TIMEOUT).await;
+            assert_eq!(outcome.is_ok(), is_read, "{outcome:?}");
+        }
+    }
+
+    #[tokio::test]
     async fn an_answer_that_is_no_document_is_refused() {
         let too_long = format!("{{\"a\":\"{}\"}}", "x".repeat(MAX_BYTES));
         assert!(matches!(

@@ -290,3 +290,46 @@ async fn a_provider_that_stalls_is_left_and_not_asked_again() {
     );
     assert_eq!(server.hits(), 1);
 }
+
+#[tokio::test]
+async fn an_answer_has_64_kib_at_most() {
+    for (length, is_read) in [(64 * 1024, true), (64 * 1024 + 1, false)] {
+        let padded = format!("{GOOD}{}", " ".repeat(length - GOOD.len()));
+        let outcome = redeem(Answer::json(200, &padded)).await;
+        assert_eq!(outcome.is_ok(), is_read, "{outcome:?}");
+    }
+}
+
+#[test]
+fn tokens_do_not_print() {
+    let field = IdTokenField {
+        id_token: Some("hush-id".to_owned()),
+    };
+    assert_eq!(format!("{field:?}"), "IdTokenField(…)");
+    let jwks_uri = "http://magento.localhost/jwks".parse().unwrap();
+    let keys = RemoteKeySet::new(HttpClient::new(Locality::Local), jwks_uri, Duration::from_secs(3));
+    let token = UnverifiedIdToken {
+        token: "hush-id".to_owned(),
+        keys: Arc::new(keys),
+    };
+    assert_eq!(format!("{token:?}"), "UnverifiedIdToken(…)");
+    let credentials = ClientCredentials::Assertion("hush".to_owned());
+    assert_eq!(format!("{credentials:?}"), "ClientCredentials(…)");
+}
+
+#[test]
+fn an_error_is_logged_under_its_registered_name() {
+    for name in [
+        "invalid_client",
+        "invalid_grant",
+        "invalid_request",
+        "invalid_scope",
+        "unauthorized_client",
+        "unsupported_grant_type",
+    ] {
+        let error: BasicErrorResponseType = serde_json::from_value(name.into()).unwrap();
+        assert_eq!(ErrorAnswer::from(&error).to_string(), name);
+    }
+    let error: BasicErrorResponseType = serde_json::from_value("made\nup".into()).unwrap();
+    assert_eq!(ErrorAnswer::from(&error).to_string(), "(unregistered)");
+}

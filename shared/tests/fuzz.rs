@@ -7,8 +7,8 @@ mod targets;
 
 use std::{collections::BTreeSet, fs, path::Path};
 
-/// How often each text of a corpus is changed.
-const CHANGES: u64 = 4000;
+/// How often the texts of one corpus are changed, all in all.
+const CHANGES: u64 = 10_000;
 
 /// Numbers that follow from a seed (xorshift64*).
 struct Numbers(u64);
@@ -54,10 +54,11 @@ fn no_target_minds_its_corpus_or_what_resembles_it() {
         let entries = fs::read_dir(corpora.join(name)).expect("each target has a corpus");
         let paths: BTreeSet<_> = entries.map(|entry| entry.expect("an entry").path()).collect();
         assert!(!paths.is_empty(), "{name}");
+        let rounds = CHANGES / u64::try_from(paths.len()).expect("a few");
         for (path, seed) in paths.iter().zip(1..) {
             let text = fs::read(path).expect("a file");
             target(&text);
-            for round in 0..CHANGES {
+            for round in 0..rounds {
                 let mut changed = text.clone();
                 change(&mut changed, &mut Numbers(seed * CHANGES + round));
                 target(&changed);

@@ -451,3 +451,13 @@ fn what_a_handler_awaits_may_move_between_threads() {
     is_send(provider.accept(response(&flow, "code=c"), NOW, plenty()));
     is_send(providers.warm_up_responses(NOW));
 }
+
+/// The claim takes a whole attempt, the provider all that it may, and the commit a whole attempt.
+#[cfg(feature = "table")]
+#[test]
+fn the_slowest_callback_that_links_fits_into_its_deadline() {
+    let provider = read_provider_timeout(&mut Reader::new(&Environment::default())).unwrap();
+    let attempt = crate::table::CallLimits::default().attempt_timeout;
+    assert!(attempt <= COMMIT_BUDGET);
+    assert!(attempt + provider + COMMIT_BUDGET < REQUEST_BUDGET);
+}

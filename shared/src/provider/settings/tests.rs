@@ -94,19 +94,27 @@ fn each_client_authentication_goes_with_its_own_credential() {
         let settings = read_one(&change, Locality::Local).unwrap();
         assert_eq!(settings.needs_aws(), needs_aws, "{change}");
     }
-    for change in [
-        json!({ "client_secret_arn": null }),
-        json!({ "client_authentication": "none" }),
-        json!({ "client_authentication": "private_key_jwt" }),
-        json!({ "client_authentication": "private_key_jwt", "client_key": p256_jwk() }),
-        json!({ "client_key": p256_jwk() }),
+    let secret = "with a client secret goes with client_secret_arn, and with no client key";
+    let key = "private_key_jwt goes with client_key_arn, and with no client secret";
+    for (change, wants) in [
+        (json!({ "client_secret_arn": null }), secret),
+        (json!({ "client_key": p256_jwk() }), secret),
+        (
+            json!({ "client_authentication": "none" }),
+            "none goes with no client secret and no client key",
+        ),
+        (json!({ "client_authentication": "private_key_jwt" }), key),
+        (
+            json!({ "client_authentication": "private_key_jwt", "client_key": p256_jwk() }),
+            key,
+        ),
     ] {
         let mistakes = read_one(&change, Locality::Local).unwrap_err();
-        assert!(
-            mistakes[0].starts_with("PROVIDERS[0].client_authentication "),
-            "{change}: {mistakes:?}"
+        assert_eq!(
+            mistakes,
+            [format!("PROVIDERS[0].client_authentication {wants}")],
+            "{change}"
         );
-        assert_eq!(mistakes.len(), 1);
     }
 }
 

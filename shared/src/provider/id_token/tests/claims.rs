@@ -237,6 +237,7 @@ fn what_only_informs_is_passed_on_or_counts_as_absent() {
         Some(NOW.minus(Duration::from_secs(5)))
     );
     assert_eq!(with("amr", json!(["pwd", "otp"])).amr, ["pwd", "otp"]);
+    assert_eq!(with("amr", json!(vec!["otp"; 16])).amr.len(), 16);
 
     for value in [
         json!(1),

@@ -25,11 +25,12 @@ deny: tools ## Licences, bans and sources of the dependencies
 
 TEMPLATES := template.yaml infra/alarms.yaml infra/dashboard.yaml infra/front.yaml
 
-template: tools ## Do SAM and the scanners take the templates, is infra/openapi.yaml OpenAPI?
+template: tools ## Do SAM and the scanners take the templates, is infra/openapi.yaml OpenAPI, when is there a new version?
 	sam validate --lint
 	cfn-lint $(TEMPLATES)
 	.tools/checkov/bin/checkov --framework cloudformation --skip-download --compact --quiet $(TEMPLATES:%=--file %)
 	openapi-spec-validator infra/openapi.yaml
+	.tools/python/bin/python tests/template/release.py
 
 lint: machine ## Clippy on every target; a warning is an error
 	cargo clippy --locked --workspace --all-targets -- --deny warnings
@@ -66,7 +67,7 @@ DEPLOYED_STORIES := binary(journeys) and test(/::on_the_embedded_engine_with_the
 	and not test(/::two_tabs_with_two|::disconnecting_frees|::a_flow_begun_before|::support_disconnects|::a_conflict_says/)
 
 deployed: build .tools/ministack/requirements.txt ## template.yaml deployed to an emulator of AWS: the journeys, and what AWS saw of them
-	cargo build --locked --package local-stack
+	cargo build --locked --package local-stack --package doctor
 	.tools/ministack/bin/python tests/deploy/deployed.py sh -ec '\
 		FUNCTIONS=deployed cargo nextest run --locked --workspace --test-threads 1 --no-fail-fast --filterset "$(DEPLOYED_STORIES)"; \
 		.tools/ministack/bin/python tests/deploy/checks.py'

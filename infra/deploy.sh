@@ -1,8 +1,13 @@
 #!/bin/sh
-# Deploys template.yaml into the AWS account of the caller's credentials, as samconfig.toml says for one environment: builds for
-# arm64, shows the change set, asks, deploys, tells the URLs, and asks what is deployed what anybody may ask.
+# Deploys template.yaml into the AWS account of the caller's credentials, as samconfig.toml says for one environment: builds,
+# shows the change set, asks, deploys, tells the URLs, and asks what is deployed what anybody may ask.
 #
 #   deploy.sh dev|staging|production
+#
+# A test deploys into an emulator by the same steps. It brings
+#   PARAMETERS   a file in the place of infra/environments/<environment>.yaml
+#   SAM_DEPLOY   further options of `sam deploy`
+#   ASK          a command in the place of infra/smoke.py; it gets the API's URL
 set -eu
 
 case ${1-} in
@@ -13,15 +18,28 @@ dev | staging | production) environment=$1 ;;
     ;;
 esac
 cd "$(dirname "$0")/.."
+stack=account-linking-$environment
+parameters=${PARAMETERS:-infra/environments/$environment.yaml}
+build=.aws-sam/build # SAM's own default; given a template elsewhere, it would look for samconfig.toml there
 
-rustup target add aarch64-unknown-linux-gnu
-sam build --beta-features --config-env "$environment"
-sam deploy --config-env "$environment" --confirm-changeset --no-fail-on-empty-changeset
+# arm64 unless the parameters say otherwise, as template.yaml does.
+grep -Eq '^Architecture: "?x86_64"?$' "$parameters" || rustup target add aarch64-unknown-linux-gnu
+sam build --beta-features --config-env "$environment" --parameter-overrides "file://$parameters"
 
-# A run takes the step that is due, if any: in a new stack it makes the first key.
-sam remote invoke RotateFlowKeysFunction --config-env "$environment" --stack-name "account-linking-$environment" --output text >/dev/null
+# shellcheck disable=SC2086 # SAM_DEPLOY is several options
+sam deploy --config-env "$environment" --stack-name "$stack" --confirm-changeset --no-fail-on-empty-changeset \
+    --parameter-overrides "file://$parameters" "Release=$(infra/release.sh "$build" "$parameters")" \
+    ${SAM_DEPLOY-}
 
-outputs=$(sam list stack-outputs --config-env "$environment" --stack-name "account-linking-$environment" --output json)
+# A run takes the step that is due, if any: in a new stack it makes the first key. SAM ends well whatever becomes of it.
+case $(sam remote invoke RotateFlowKeysFunction --config-env "$environment" --stack-name "$stack" --output json) in
+*'"FunctionError"'*)
+    echo "RotateFlowKeysFunction failed; its log says why" >&2
+    exit 1
+    ;;
+esac
+
+outputs=$(sam list stack-outputs --config-env "$environment" --stack-name "$stack" --output json)
 output() {
     printf '%s' "$outputs" | python3 -c '
 import json, sys
@@ -29,4 +47,4 @@ print(*(each["OutputValue"] for each in json.load(sys.stdin) if each["OutputKey"
 }
 api=$(output ApiUrl)
 echo "API: $api"
-infra/smoke.py "$api"
+${ASK:-infra/smoke.py} "$api"

@@ -12,6 +12,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import tomllib
 
 import boto3
 import botocore.exceptions
@@ -39,10 +40,16 @@ def read(path):
     return yaml.load((ROOT / path).read_text(), Template)
 
 
-def stack_resources(environment):
-    """What the stack has made, by its names in the template; none when it is not there."""
+def session_for(environment):
+    """The caller at AWS, in the environment's region."""
+    config = tomllib.loads((ROOT / "samconfig.toml").read_text())
+    return boto3.Session(region_name=config[environment]["global"]["parameters"]["region"])
+
+
+def stack_resources(session, environment):
+    """What the stack has made, by its names in the template; none when it is not there, or nobody may look."""
     try:
-        stack = boto3.client("cloudformation").describe_stack_resources(StackName=f"account-linking-{environment}")
+        stack = session.client("cloudformation").describe_stack_resources(StackName=f"account-linking-{environment}")
     except botocore.exceptions.ClientError as error:
         if error.response["Error"]["Code"] == "ValidationError":  # there is no such stack
             return {}
@@ -70,9 +77,8 @@ def variables(environment, made):
     return found
 
 
-def caller():
+def caller(session):
     """The caller's credentials, wherever they come from, as variables: doctor reads nothing else."""
-    session = boto3.Session()
     credentials = session.get_credentials()
     if credentials is None:
         return {}
@@ -87,11 +93,12 @@ def caller():
 
 
 def main(environment, doctor=ROOT / "target/debug/doctor"):
-    made = stack_resources(environment)
+    session = session_for(environment)
+    made = stack_resources(session, environment)
     configuration = {"Environment": {"Variables": variables(environment, made)}}
     stage = [] if "Table" in made else ["--before-deployment"]
     return subprocess.run(
-        [doctor, *stage, "-"], input=json.dumps(configuration), text=True, env={**os.environ, **caller()}
+        [doctor, *stage, "-"], input=json.dumps(configuration), text=True, env={**os.environ, **caller(session)}
     ).returncode
 
 

@@ -8,6 +8,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import tempfile
 import unittest
 
 import boto3
@@ -45,6 +46,44 @@ def smoke(url):
     return subprocess.run([sys.executable, ROOT / "infra/smoke.py", url], capture_output=True, text=True)
 
 
+def local_parameters():
+    """The parameters as they were deployed, but for the keys of sessions: outside of the journeys they are at the local stack alone."""
+    origin = DEPLOYED["parameters"]["PublicOrigin"].rsplit(":", 1)[0]
+    return DEPLOYED["parameters"] | {"SessionJwksUrl": f"{origin}:{DEPLOYED['stack_port']}/.well-known/jwks.json"}
+
+
+def doctor_of_environment(parameters):
+    """What `make doctor` says of these parameters: what each line is about, and all of it."""
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+        file.write("".join(f"{name}: {json.dumps(value)}\n" for name, value in parameters.items()))
+        file.flush()
+        return told(
+            subprocess.run(
+                [sys.executable, ROOT / "infra/doctor/run.py", DEPLOYED["environment"]],
+                env={**os.environ, "PARAMETERS": file.name}, capture_output=True, text=True,
+            )
+        )
+
+
+def doctor_of_function(variables, **process):
+    """What doctor says of the deployed callback with some variables changed."""
+    configuration = boto3.client("lambda").get_function_configuration(FunctionName=resources()["CallbackFunction"])
+    configuration = {"Environment": {"Variables": configuration["Environment"]["Variables"] | variables}}
+    return told(
+        subprocess.run(
+            [ROOT / "target/debug/doctor", "-"], env={**os.environ, **process}, input=json.dumps(configuration),
+            capture_output=True, text=True,
+        )
+    )
+
+
+def told(run):
+    lines = [line.partition(":")[0].split(maxsplit=1) for line in run.stdout.splitlines()]
+    assert lines, run.stderr
+    assert (run.returncode == 1) == any(verdict == "WRONG" for verdict, _ in lines), run.stdout
+    return [f"{verdict} {subject}" for verdict, subject in lines], run.stdout
+
+
 def calls(path, credentials):
     """Calls the API's own domain as a server does, signed unless there are no credentials."""
     request = AWSRequest("GET", f"http://{DEPLOYED['api_host']}{path}", headers={"Host": DEPLOYED["api_host"]})
@@ -64,6 +103,109 @@ class Deployment(unittest.TestCase):
         self.assertEqual(here.returncode, 0, here.stdout + here.stderr)
         self.assertNotIn("WRONG", here.stdout)
         self.assertEqual((elsewhere.returncode, elsewhere.stdout.count("WRONG")), (1, 4), elsewhere.stdout)
+
+    def test_doctor_finds_what_is_deployed_well(self):
+        with local_stack():
+            lines, text = doctor_of_environment(local_parameters())
+        self.assertEqual(
+            lines,
+            [
+                "ok variables",
+                "ok flow keys",
+                "ok table",
+                "ok keys of sessions",
+                "ok discovery of magento",
+                "ok credential of magento",
+                "ok keys of magento",
+                "ok clock of magento",
+                "ok client authentication of magento",
+                "ok redirect URI of magento",
+            ],
+            text,
+        )
+
+    def test_doctor_tells_what_is_wrong_at_aws(self):
+        manager, kms = boto3.client("secretsmanager"), boto3.client("kms")
+        nonsense = manager.create_secret(Name="nonsense", SecretString="no keys")["ARN"]
+        signs = kms.create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["Arn"]
+        encrypts = kms.create_key()["KeyMetadata"]["Arn"]
+        [provider] = json.loads(DEPLOYED["parameters"]["Providers"])
+        secret = provider.pop("client_secret_arn")
+
+        def of_provider(**members):
+            return {"PROVIDERS": json.dumps([provider | members])}
+
+        by_key = {"client_authentication": "private_key_jwt"}
+        cases = [
+            ({"FLOW_KEYS_ARN": nonsense}, {}, "WRONG flow keys", "32 bytes in standard base64"),
+            ({"FLOW_KEYS_ARN": nonsense + "-gone"}, {}, "WRONG flow keys", "knows no such value"),
+            ({}, {"AWS_ACCESS_KEY_ID": "AKIANOBODY"}, "WRONG flow keys", "refused with status"),
+            ({}, {"AWS_ACCESS_KEY_ID": "AKIANOBODY"}, "WRONG table", "refused the request"),
+            ({"TABLE_NAME": "gone"}, {}, "WRONG table", "ResourceNotFoundException"),
+            (of_provider(client_secret_arn=secret + "-gone"), {}, "WRONG credential of magento", "knows no such value"),
+            (of_provider(client_key_arn=encrypts, **by_key), {}, "WRONG credential of magento", "KMS refused with status"),
+            (of_provider(client_key_arn=signs, **by_key), {}, "ok credential of magento", "of use"),
+            (of_provider(client_key_arn=signs, **by_key), {}, "WRONG client authentication of magento", "invalid_client"),
+            (of_provider(client_secret_arn=nonsense), {}, "WRONG client authentication of magento", "invalid_client"),
+        ]
+        with local_stack():
+            for variables, process, line, why in cases:
+                with self.subTest(line=line, why=why):
+                    lines, text = doctor_of_function(variables, **process)
+                    self.assertIn(line, lines, text)
+                    self.assertIn(why, text)
+                    self.assertNotIn("no keys", text)
+
+    def test_a_restored_table_lacks_what_docs_operate_says_and_its_commands_mend_that(self):
+        dynamodb, restored = boto3.client("dynamodb"), "account-linking-restored"
+        dynamodb.restore_table_to_point_in_time(
+            SourceTableName=DEPLOYED["table_name"], TargetTableName=restored, UseLatestRestorableTime=True
+        )
+        _, text = doctor_of_function({"TABLE_NAME": restored})
+        lacks = [line for line in text.splitlines() if "table: " in line and not line.startswith("ok")]
+        self.assertEqual(len(lacks), 4, text)
+        dynamodb.update_table(
+            TableName=restored,
+            DeletionProtectionEnabled=True,
+            StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
+        )
+        dynamodb.update_time_to_live(
+            TableName=restored, TimeToLiveSpecification={"AttributeName": "expires_at", "Enabled": True}
+        )
+        dynamodb.update_continuous_backups(
+            TableName=restored, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True}
+        )
+        lines, text = doctor_of_function({"TABLE_NAME": restored})
+        self.assertEqual([line for line in lines if line.endswith(" table")], ["ok table"], text)
+
+    def test_the_rotation_begins_when_it_is_asked_for(self):
+        begun = subprocess.run(
+            ["sam", "remote", "invoke", "RotateFlowKeysFunction", "--config-env", DEPLOYED["environment"],
+             "--stack-name", DEPLOYED["stack_name"], "--event", '{"begin": true}'],
+            env={**os.environ, "PATH": f"{ROOT / '.tools/python/bin'}:{os.environ['PATH']}", "SAM_CLI_TELEMETRY": "0"},
+            cwd=ROOT, capture_output=True, text=True,
+        )
+        self.assertEqual(begun.returncode, 0, begun.stderr)
+        secret = boto3.client("secretsmanager").get_secret_value(SecretId=resources()["FlowKeys"])["SecretString"]
+        self.assertEqual(len(secret.split(",")), 2, begun.stdout + begun.stderr)
+
+    def test_the_same_again_changes_nothing(self):
+        before = resources()
+        again = subprocess.run(
+            [ROOT / "infra/deploy.sh", DEPLOYED["environment"]],
+            env={
+                **os.environ,
+                "PATH": f"{ROOT / '.tools/python/bin'}:{os.environ['PATH']}",
+                "SAM_CLI_TELEMETRY": "0",
+                "PARAMETERS": DEPLOYED["parameters_file"],
+                "SAM_DEPLOY": "--no-confirm-changeset --no-progressbar",
+                "ASK": "true",
+            },
+            capture_output=True, text=True,
+        )
+        self.assertEqual(again.returncode, 0, again.stderr)
+        self.assertIn("No changes to deploy", again.stdout + again.stderr)
+        self.assertEqual(resources(), before)
 
     def test_servers_must_sign(self):
         account = base64.urlsafe_b64encode(b"nobody").decode().rstrip("=")

@@ -3,8 +3,8 @@
 
     deployed.py COMMAND…
 
-It builds with `sam build`, deploys with `sam deploy`, makes the routes that MiniStack leaves out, and runs COMMAND, which finds
-in DEPLOYED (JSON) where everything is. Emulator and functions end with this process, however it ends.
+It builds and deploys as `make deploy ENV=dev` does, by infra/deploy.sh, makes what MiniStack leaves out, and runs COMMAND,
+which finds in DEPLOYED (JSON) where everything is. Emulator and functions end with this process, however it ends.
 """
 
 import contextlib
@@ -24,8 +24,8 @@ import boto3
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TOOLS = ROOT / ".tools"
-BUILT = ROOT / "target/sam"
-STACK = "account-linking"
+ENVIRONMENT = "dev"
+STACK = f"account-linking-{ENVIRONMENT}"
 
 # MiniStack takes the credentials that it is started with for those of the account's root. With AUTH it verifies every signature,
 # and holds every call of a function against the policies of its role.
@@ -84,9 +84,21 @@ def start_emulator(endpoint, port, folder):
         time.sleep(0.1)
 
 
-def sam(*arguments):
-    environment = {**os.environ, "PATH": f"{TOOLS / 'python/bin'}:{os.environ['PATH']}", "SAM_CLI_TELEMETRY": "0"}
-    subprocess.run(["sam", *arguments], cwd=ROOT, env=environment, check=True, stdout=sys.stderr)
+def run_deploy(values, folder):
+    """Deploys with these parameters. Nobody is there to look at the change set, and smoke.py has nothing to ask before there are routes."""
+    parameters_file = folder / "parameters.yaml"
+    parameters_file.write_text("".join(f"{name}: {json.dumps(value)}\n" for name, value in values.items()))
+    environment = {
+        # Which region it is samconfig.toml says.
+        **{name: value for name, value in os.environ.items() if name != "AWS_DEFAULT_REGION"},
+        "PATH": f"{TOOLS / 'python/bin'}:{os.environ['PATH']}",
+        "SAM_CLI_TELEMETRY": "0",
+        "PARAMETERS": str(parameters_file),
+        "SAM_DEPLOY": "--no-confirm-changeset --no-progressbar",
+        "ASK": "true",
+    }
+    subprocess.run([ROOT / "infra/deploy.sh", ENVIRONMENT], env=environment, check=True, stdout=sys.stderr)
+    return parameters_file
 
 
 def parameters(origin, issuer, client_secret_arn):
@@ -113,11 +125,6 @@ def parameters(origin, issuer, client_secret_arn):
         "SessionAudience": origin,
         "SessionJwksUrl": f"{origin}/.well-known/jwks.json",
     }
-
-
-def overrides(values):
-    # SAM takes them apart like a shell.
-    return [f"{name}={json.dumps(value)}" for name, value in values.items()]
 
 
 def make_routes(aws):
@@ -157,6 +164,15 @@ def make_routes(aws):
     return api_id, resources
 
 
+def complete_table(aws, name):
+    """Gives the table what MiniStack leaves out when it makes one of a template."""
+    dynamodb = aws.client("dynamodb")
+    dynamodb.update_time_to_live(TableName=name, TimeToLiveSpecification={"AttributeName": "expires_at", "Enabled": True})
+    dynamodb.update_continuous_backups(
+        TableName=name, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True}
+    )
+
+
 def deploy(endpoint, folder):
     """Deploys, and tells where everything is."""
     aws = boto3.Session()
@@ -166,22 +182,11 @@ def deploy(endpoint, folder):
 
     manager = aws.client("secretsmanager")
     client_secret_arn = manager.create_secret(Name="client-secret", SecretString=client_secret)["ARN"]
-    aws.client("s3").create_bucket(
-        Bucket="artifacts", CreateBucketConfiguration={"LocationConstraint": CREDENTIALS["AWS_DEFAULT_REGION"]}
-    )
 
     values = parameters(origin, issuer, client_secret_arn)
-    sam("build", "--beta-features", "--build-dir", str(BUILT), "--parameter-overrides", *overrides(values))
-    sam(
-        "deploy", "--template-file", str(BUILT / "template.yaml"), "--stack-name", STACK, "--s3-bucket", "artifacts",
-        "--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND", "--no-confirm-changeset", "--no-progressbar",
-        "--parameter-overrides", *overrides(values),
-    )
+    parameters_file = run_deploy(values, folder)
     api_id, resources = make_routes(aws)
-    # As the first deployment asks for (docs/deploy.md): it makes the first key.
-    made = aws.client("lambda").invoke(FunctionName=resources["RotateFlowKeysFunction"], Payload=b"{}")
-    if "FunctionError" in made:
-        sys.exit(f"rotate-flow-keys failed: {made['Payload'].read().decode()}")
+    complete_table(aws, resources["Table"])
     # The local stack's own file: its provider knows the client by this secret.
     (folder / "keys.json").write_text(json.dumps({"client_secret": client_secret}))
     return {
@@ -191,7 +196,9 @@ def deploy(endpoint, folder):
         "stack_port": stack_port,
         "stack_name": STACK,
         "table_name": resources["Table"],
+        "environment": ENVIRONMENT,
         "parameters": values,
+        "parameters_file": str(parameters_file),
         "data_dir": str(folder),
     }
 

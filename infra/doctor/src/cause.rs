@@ -47,7 +47,7 @@ pub(crate) fn mend_secret(error: &(dyn Error + 'static)) -> &'static str {
             "Name one that exists, in this region, and give it a value; RotateFlowKeysFunction makes the first flow key."
         }
         Some(SecretError::Refused { .. }) => {
-            "Look whether the ARN names something that exists in this region, whether the caller may use it, and whether the caller's \
+            "Look whether the ARN names something of the right kind that exists in this region, whether the caller may use it, and whether the caller's \
              credentials have ended."
         }
         Some(SecretError::Unusable(_)) => {

@@ -131,6 +131,21 @@ fn a_client_key_is_a_private_p_256_or_rsa_key() {
 }
 
 #[test]
+fn an_arn_is_one_of_the_service_that_it_is_for() {
+    for arn in [
+        "arn:aws:kms:eu-west-1:123456789012:key/1234",
+        "urn:aws:secretsmanager:eu-west-1:123456789012:secret:a",
+        "arn:aws:secretsmanager",
+        "arn:aws:secretsmanager:eu-west-1:123456789012",
+        "secretsmanager",
+        "",
+    ] {
+        let expected = "PROVIDERS[0].client_secret_arn must be the ARN of something in secretsmanager";
+        assert_eq!(mistakes(&json!({ "client_secret_arn": arn })), [expected], "{arn}");
+    }
+}
+
+#[test]
 fn fixed_endpoints_come_all_or_none() {
     let all = json!({
         "authorization_endpoint": "https://id.magento.example/authorize",

@@ -170,7 +170,7 @@ ok      discovery of magento: issuer, endpoints, code flow and S256 are as they 
 prompt=create: yes
 ok      credential of magento: there, and of use
 ok      keys of magento: there is one for RS256
-ok      clock of magento: 0 s ahead of this machine's; 60 s are allowed
+ok      clock of magento: within a second of this machine's; 60 s are allowed
 ok      client authentication of magento: the provider knows us, and refuses who brings no credential
 ok      redirect URI of magento: the provider takes a pushed request with it, and refuses another
 "

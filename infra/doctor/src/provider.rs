@@ -198,12 +198,12 @@ impl Examination<'_> {
             Ok(None) => return report.unknown(subject, "its answers bear no date"),
             Err(error) => return report.unknown(subject, cause_of(&error)),
         };
-        let side = if apart < 0 { "behind" } else { "ahead of" };
-        let told = format!(
-            "{} s {side} this machine's; {} s are allowed",
-            apart.abs() / 1000,
-            CLOCKS_APART_MS / 1000
-        );
+        let allowed = CLOCKS_APART_MS / 1000;
+        let told = match apart / 1000 {
+            0 => format!("within a second of this machine's; {allowed} s are allowed"),
+            behind @ ..0 => format!("{} s behind this machine's; {allowed} s are allowed", -behind),
+            ahead => format!("{ahead} s ahead of this machine's; {allowed} s are allowed"),
+        };
         if apart.abs() > CLOCKS_APART_MS {
             report.wrong(
                 subject,

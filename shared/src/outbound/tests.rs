@@ -25,6 +25,14 @@ async fn ask(answer: Answer) -> Result<Response<Vec<u8>>, OutboundError> {
 }
 
 #[test]
+fn every_suite_of_ring_is_offered_and_aes_128_with_sha_256_first() {
+    let tls = tls_trusting(&[]);
+    let suites = &tls.crypto_provider().cipher_suites;
+    assert_eq!(suites[0].suite(), CipherSuite::TLS13_AES_128_GCM_SHA256);
+    assert_eq!(suites.len(), ring::default_provider().cipher_suites.len());
+}
+
+#[test]
 fn only_localhost_and_the_names_below_it_are_local() {
     for host in ["localhost", "LOCALHOST", "magento.localhost", "a.b.localhost"] {
         assert_eq!(Locality::of_host(host), Locality::Local, "{host}");

@@ -7,6 +7,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 
 use super::{
     Table,
+    client::Call,
     error::TableError,
     items::{attribute, seconds, text},
     keys::Key,
@@ -67,10 +68,10 @@ impl Table {
             .item(attribute::EXPIRES_AT, seconds(now.plus(CLAIM_RETENTION)))
             .condition_expression("attribute_not_exists(pk) OR attempt = :attempt")
             .expression_attribute_values(":attempt", text(&attempt))
-            .customize()
-            .config_override(self.limits.until(doing, deadline).map_err(ClaimError::Table)?)
             .send()
+            .in_time(doing, deadline)
             .await
+            .map_err(ClaimError::Table)?
             .map(drop)
             .map_err(|error| match error {
                 SdkError::ServiceError(refused)

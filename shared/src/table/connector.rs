@@ -12,6 +12,7 @@ use aws_smithy_runtime_api::client::{
     result::ConnectorError,
 };
 use aws_smithy_types::body::SdkBody;
+use http::header::USER_AGENT;
 use hyper_rustls::HttpsConnector;
 use hyper_util::{
     client::legacy::{self, Client, connect::HttpConnector as TcpConnector},
@@ -20,7 +21,7 @@ use hyper_util::{
 
 use crate::{
     additional_roots::AdditionalRoots,
-    outbound::{over_tls, tls_trusting},
+    outbound::{self, over_tls, tls_trusting},
 };
 
 /// Amazon's own root certificates, to which all of its endpoints lead. Reading the system's certificate directory instead costs
@@ -46,10 +47,11 @@ struct Connector(Client<HttpsConnector<TcpConnector>, SdkBody>);
 
 impl HttpConnector for Connector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let request = match request.try_into_http1x() {
+        let mut request = match request.try_into_http1x() {
             Ok(request) => request,
             Err(error) => return HttpConnectorFuture::ready(Err(ConnectorError::user(error.into()))),
         };
+        request.headers_mut().insert(USER_AGENT, outbound::USER_AGENT);
         let response = self.0.request(request);
         HttpConnectorFuture::new(async move {
             let response = response.await.map_err(failure)?;

@@ -10,6 +10,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 
 use super::{
     Table,
+    client::Call,
     error::TableError,
     items::{Item, attribute, milliseconds, text},
     keys::Key,
@@ -208,10 +209,9 @@ impl Table {
             .table_name(&self.name)
             .set_item(Some(event))
             .condition_expression("attribute_not_exists(pk)")
-            .customize()
-            .config_override(self.limits.until(doing, deadline)?)
             .send()
-            .await;
+            .in_time(doing, deadline)
+            .await?;
         match written {
             Ok(_) => Ok(()),
             Err(SdkError::ServiceError(refused))

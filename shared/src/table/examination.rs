@@ -9,6 +9,7 @@ use aws_sdk_dynamodb::types::{
 
 use super::{
     Table,
+    client::Call,
     error::TableError,
     items::attribute,
     keys::{PK, SK},
@@ -64,10 +65,9 @@ impl Table {
             .client
             .describe_table()
             .table_name(&self.name)
-            .customize()
-            .config_override(self.limits.until(doing, deadline)?)
             .send()
-            .await
+            .in_time(doing, deadline)
+            .await?
             .map_err(|error| TableError::of(doing, error))?;
         let mut faults = described.table().map_or(vec![TableFault::NotActive], faults_of);
         if !self.sweeps(deadline).await? {
@@ -85,10 +85,9 @@ impl Table {
             .client
             .describe_time_to_live()
             .table_name(&self.name)
-            .customize()
-            .config_override(self.limits.until(doing, deadline)?)
             .send()
-            .await
+            .in_time(doing, deadline)
+            .await?
             .map_err(|error| TableError::of(doing, error))?;
         Ok(described.time_to_live_description().is_some_and(|time_to_live| {
             let is_on = matches!(
@@ -105,10 +104,9 @@ impl Table {
             .client
             .describe_continuous_backups()
             .table_name(&self.name)
-            .customize()
-            .config_override(self.limits.until(doing, deadline)?)
             .send()
-            .await;
+            .in_time(doing, deadline)
+            .await?;
         let described = match described {
             Ok(described) => described,
             // A database that knows no backups (an emulator) has none.

@@ -2,6 +2,7 @@
 
 use super::{
     Table,
+    client::Call,
     error::TableError,
     event::Kind,
     items::{self, Item},
@@ -50,10 +51,9 @@ impl Table {
                 .expression_attribute_values(":account", items::text(&partition))
                 .expression_attribute_values(":event", items::text(&prefix))
                 .set_exclusive_start_key(next)
-                .customize()
-                .config_override(self.limits.until(DOING, deadline)?)
                 .send()
-                .await
+                .in_time(DOING, deadline)
+                .await?
                 .map_err(|error| TableError::of(DOING, error))?;
             for item in page.items() {
                 history.push(items::happening(item)?);

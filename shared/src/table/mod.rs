@@ -67,7 +67,6 @@ pub use self::{
 pub struct Table {
     client: Client,
     name: String,
-    limits: CallLimits,
 }
 
 impl Table {
@@ -80,7 +79,6 @@ impl Table {
         Some(Self {
             client: client::connect(&aws?, &additional_roots, limits),
             name: name?,
-            limits,
         })
     }
 
@@ -90,7 +88,6 @@ impl Table {
         Self {
             client: client::connect(aws, &AdditionalRoots::default(), limits),
             name,
-            limits,
         }
     }
 }

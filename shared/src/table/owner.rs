@@ -1,6 +1,6 @@
 //! Whom an identity belongs to.
 
-use super::{Table, error::TableError, items, keys::Key};
+use super::{Table, client::Call, error::TableError, items, keys::Key};
 use crate::{
     clock::Deadline,
     identity::{AccountId, EmailAddress, Identity},
@@ -26,10 +26,9 @@ impl Table {
             .table_name(&self.name)
             .set_key(Some(Key::owner(identity).into_attributes()))
             .consistent_read(true)
-            .customize()
-            .config_override(self.limits.until(doing, deadline)?)
             .send()
-            .await
+            .in_time(doing, deadline)
+            .await?
             .map_err(|error| TableError::of(doing, error))?;
         answer.item().map(items::read_owner).transpose()
     }

@@ -11,6 +11,7 @@ use aws_sdk_dynamodb::{
 
 use super::{
     Table,
+    client::Call,
     error::{RequestFailure, TableError},
     items::attribute,
     keys::{PK, SK},
@@ -47,12 +48,7 @@ impl Table {
                 .attribute_definitions(definition.build().map_err(invalid)?)
                 .key_schema(element.build().map_err(invalid)?);
         }
-        match request
-            .customize()
-            .config_override(self.limits.until(DOING, deadline)?)
-            .send()
-            .await
-        {
+        match request.send().in_time(DOING, deadline).await? {
             Ok(_) => {}
             Err(SdkError::ServiceError(refused))
                 if matches!(refused.err(), CreateTableError::ResourceInUseException(_)) =>
@@ -69,10 +65,9 @@ impl Table {
             .update_time_to_live()
             .table_name(&self.name)
             .time_to_live_specification(ttl.build().map_err(invalid)?)
-            .customize()
-            .config_override(self.limits.until(DOING, deadline)?)
             .send()
-            .await
+            .in_time(DOING, deadline)
+            .await?
             .map(drop)
             .map_err(|error| TableError::of(DOING, error))
     }

@@ -1,7 +1,7 @@
 //! Tickets: written once, redeemed once.
 
 use aws_sdk_dynamodb::{
-    config::retry::RetryConfig,
+    config::{Config, retry::RetryConfig},
     error::{BuildError, SdkError},
     operation::delete_item::DeleteItemError,
     types::{ReturnValue, TransactWriteItem},
@@ -9,6 +9,7 @@ use aws_sdk_dynamodb::{
 
 use super::{
     Table,
+    client::Call,
     commit::CommitToken,
     error::TableError,
     items::{self, attribute, milliseconds, text},
@@ -132,10 +133,7 @@ impl Table {
         deadline: Deadline,
     ) -> Result<Option<SignIn>, TableError> {
         let doing = "redeeming the ticket";
-        let once = self
-            .limits
-            .until(doing, deadline)?
-            .retry_config(RetryConfig::disabled());
+        let once = Config::builder().retry_config(RetryConfig::disabled());
         let deleted = self
             .client
             .delete_item()
@@ -148,7 +146,8 @@ impl Table {
             .customize()
             .config_override(once)
             .send()
-            .await;
+            .in_time(doing, deadline)
+            .await?;
         match deleted {
             Ok(deleted) => deleted.attributes().map(items::sign_in).transpose(),
             Err(SdkError::ServiceError(refused))

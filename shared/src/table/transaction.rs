@@ -13,6 +13,7 @@ use aws_sdk_dynamodb::{
 
 use super::{
     Table,
+    client::Call,
     commit::CommitToken,
     error::{RequestFailure, TableError, is_throttling},
     items::{Item, milliseconds, text},
@@ -192,10 +193,9 @@ impl Table {
             .transact_write_items()
             .set_transact_items(Some(writes))
             .client_request_token(token.to_string())
-            .customize()
-            .config_override(self.limits.until(doing, deadline)?)
             .send()
-            .await;
+            .in_time(doing, deadline)
+            .await?;
         match answer {
             Ok(_) => Ok(Ok(())),
             Err(error) => {

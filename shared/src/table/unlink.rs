@@ -4,6 +4,7 @@ use aws_sdk_dynamodb::{operation::update_item::UpdateItemError, types::ReturnVal
 
 use super::{
     Table,
+    client::Call,
     commit::CommitToken,
     error::TableError,
     event::{self, EventId},
@@ -144,10 +145,9 @@ impl Table {
             .condition_expression(format!("{not_linked} AND {not_back}"))
             .set_expression_attribute_values(Some(values([(":now", milliseconds(wanted.now))])))
             .return_values_on_condition_check_failure(AllOld)
-            .customize()
-            .config_override(self.limits.until(DOING, deadline)?)
             .send()
-            .await;
+            .in_time(DOING, deadline)
+            .await?;
         match written {
             Ok(_) => Ok(Try::Done(Unlinked::NothingLinked)),
             Err(error) => match error.as_service_error() {

@@ -15,7 +15,7 @@ FUNCTIONS := $(notdir $(patsubst %/Cargo.toml,%,$(wildcard functions/*/Cargo.tom
 help: ## This list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
 
-test: fmt deny template lint docs unit browser schemathesis lambda deployed ## Everything, what fails cheaply first; CI runs this
+test: fmt deny template lint docs unit browser schemathesis lambda guard deployed ## Everything, what fails cheaply first; CI runs this
 
 fmt: machine ## Is everything formatted?
 	cargo fmt --all --check

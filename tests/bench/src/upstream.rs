@@ -38,6 +38,7 @@ pub(crate) struct Upstream {
 /// How often whom.
 #[derive(Default)]
 struct Calls {
+    connections: Cell<u64>,
     database: Cell<u64>,
     provider: Cell<u64>,
     secrets: Cell<u64>,
@@ -88,6 +89,11 @@ impl Upstream {
         Ok(Self { origin, roots, calls })
     }
 
+    /// How many connections were made since this was asked last.
+    pub(crate) fn connections(&self) -> u64 {
+        self.calls.connections.take()
+    }
+
     /// How often they were called since this was asked last.
     pub(crate) fn counted(&self) -> Counted {
         Counted {
@@ -108,6 +114,7 @@ impl Drop for Upstream {
 async fn accept(listener: TcpListener, tls: TlsAcceptor, service: Rc<Service>) {
     while let Ok((stream, _)) = listener.accept().await {
         let (tls, service) = (tls.clone(), Rc::clone(&service));
+        count(&service.calls.connections);
         task::spawn_local(async move {
             stream.set_nodelay(true)?;
             let stream = tls.accept(stream).await?;

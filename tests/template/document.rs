@@ -72,10 +72,16 @@ pub(crate) fn list(value: &Value) -> &[Value] {
     value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice)
 }
 
+/// Maps are merged as SAM does it: an intrinsic function is written as a map, but replaces what was there.
 fn merge(into: &mut Value, from: &Value) {
+    let is_intrinsic = |value: &Value| {
+        ["GetAtt", "If", "Ref", "Sub"]
+            .iter()
+            .any(|name| value.get(name).is_some())
+    };
     match (into, from) {
-        (Value::Object(into), Value::Object(from)) => {
-            for (name, value) in from {
+        (Value::Object(into), Value::Object(members)) if !is_intrinsic(from) => {
+            for (name, value) in members {
                 merge(into.entry(name).or_insert(Value::Null), value);
             }
         }

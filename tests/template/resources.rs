@@ -45,6 +45,25 @@ fn lambda_ends_a_call_only_after_the_function_has_given_it_up() {
 }
 
 #[test]
+fn what_browsers_and_servers_call_has_measured_memory_and_a_reserve_of_its_own() {
+    let template = document::read("template.yaml");
+    for (name, function) in document::functions(&template) {
+        let (memory, reserve) = match name {
+            // Nobody waits for it, and its schedule calls it once at a time.
+            "rotate-flow-keys" => (128, json!({"Ref": "AWS::NoValue"})),
+            "account-policy" | "redeem-ticket" => (256, reserve_unless_zero("ReservesForServers", "ServerConcurrency")),
+            _ => (256, reserve_unless_zero("ReservesForBrowsers", "BrowserConcurrency")),
+        };
+        assert_eq!(function.properties["MemorySize"], memory, "{name}");
+        assert_eq!(function.properties["ReservedConcurrentExecutions"], reserve, "{name}");
+    }
+}
+
+fn reserve_unless_zero(condition: &str, parameter: &str) -> Value {
+    json!({"If": [condition, {"Ref": parameter}, {"Ref": "AWS::NoValue"}]})
+}
+
+#[test]
 fn every_function_logs_to_a_group_of_its_own_that_forgets() {
     let template = document::read("template.yaml");
     let mut groups = BTreeSet::new();

@@ -182,17 +182,21 @@ mod tests {
         outbound::scripted_server::{Answer, ScriptedServer},
     };
 
-    #[tokio::test]
-    async fn a_request_carries_what_dynamodb_needs_and_no_more() {
-        let server = ScriptedServer::start([Answer::json(200, "{}")]).await;
+    fn connect_to(endpoint: &str) -> Client {
         let aws = AwsEnvironment {
             region: "eu-west-1".to_owned(),
             credentials: aws_credential_types::Credentials::new("AKIAEXAMPLE", "hush", None, None, "test"),
-            dynamodb_endpoint: Some(format!("http://127.0.0.1:{}", server.port())),
+            dynamodb_endpoint: Some(endpoint.to_owned()),
             secrets_manager_endpoint: None,
             kms_endpoint: None,
         };
-        let client = connect(&aws, &AdditionalRoots::default(), CallLimits::default());
+        connect(&aws, &AdditionalRoots::default(), CallLimits::default())
+    }
+
+    #[tokio::test]
+    async fn a_request_carries_what_dynamodb_needs_and_no_more() {
+        let server = ScriptedServer::start([Answer::json(200, "{}")]).await;
+        let client = connect_to(&format!("http://127.0.0.1:{}", server.port()));
 
         let read = client.get_item().table_name("links").send();
         let deadline = Deadline::within(Duration::from_secs(5));
@@ -208,6 +212,33 @@ mod tests {
         for left_out in ["x-amz-user-agent", "amz-sdk-invocation-id", "amz-sdk-request"] {
             assert_eq!(request.header(left_out), None, "{left_out}");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_takes_no_longer_than_what_is_left() {
+        let started = Deadline::within(Duration::from_secs(60));
+        let never = std::future::pending::<()>();
+        let cut = never.in_time("testing", Deadline::within(Duration::from_millis(500)));
+        let TableError::Unavailable { cause, .. } = cut.await.unwrap_err() else {
+            panic!("a database that does not answer is unavailable")
+        };
+        assert!(matches!(cause, RequestFailure::TimedOut), "{cause}");
+        let took = Duration::from_secs(60) - started.left();
+        assert!((500..510).contains(&took.as_millis()), "{took:?}");
+
+        let client = connect_to("http://127.0.0.1:1");
+        let timeouts = client.config().timeout_config().unwrap();
+        assert_eq!(timeouts.operation_attempt_timeout(), Some(Duration::from_secs(2)));
+    }
+
+    #[tokio::test]
+    async fn nothing_is_sent_once_the_deadline_has_passed() {
+        let sent = async { panic!("it was sent") };
+        let refused = sent.in_time("testing", Deadline::within(Duration::ZERO)).await;
+        let Err(TableError::Unavailable { cause, .. }) = refused else {
+            panic!("there is no time left")
+        };
+        assert!(matches!(cause, RequestFailure::NoTimeLeft), "{cause}");
     }
 
     #[test]

@@ -50,10 +50,8 @@ impl Examination<'_> {
         } else {
             element.clone()
         };
-        let Some(providers) = self.read(&asked_as, None) else {
-            return report.skipped(about("discovery"), UNREAD);
-        };
-        let Some(provider) = providers.find(id) else {
+        let providers = self.read(&asked_as, None);
+        let Some(provider) = named(id, providers.as_ref()) else {
             return report.skipped(about("discovery"), UNREAD);
         };
         let now = self.clock.now();
@@ -247,11 +245,8 @@ impl Examination<'_> {
         if is_public {
             return report.ok(subject, "the client is known, and proves nothing: it is a public one");
         }
-        let stranger = self.read(&without_credentials(element), None);
-        let stranger = stranger
-            .as_ref()
-            .and_then(|providers| providers.find(provider.id().as_str()));
-        let told_apart = match stranger {
+        let providers = self.read(&without_credentials(element), None);
+        let told_apart = match named(provider.id().as_str(), providers.as_ref()) {
             Some(stranger) => matches!(
                 self.redeem_nothing(stranger, flow).await,
                 Refused::With(
@@ -316,10 +311,7 @@ impl Examination<'_> {
             Locality::Deployed => "https://doctor.invalid",
         };
         let providers = self.read(element, Some(elsewhere));
-        let stranger = providers
-            .as_ref()
-            .and_then(|providers| providers.find(provider.id().as_str()));
-        let elsewhere = match stranger {
+        let elsewhere = match named(provider.id().as_str(), providers.as_ref()) {
             Some(stranger) => self.ask(stranger, flow).await,
             None => return report.unknown(subject, "the provider could not be asked about another one"),
         };
@@ -437,6 +429,11 @@ enum Told {
 fn names(algorithms: &[Algorithm]) -> String {
     let names: Vec<&str> = algorithms.iter().map(|algorithm| algorithm.name()).collect();
     names.join(", ")
+}
+
+/// The provider called `id`, of those that could be read.
+fn named<'a>(id: &str, providers: Option<&'a Providers>) -> Option<&'a Provider> {
+    providers?.find(id)
 }
 
 /// Whether `id` can be printed: a provider's id, or something as harmless.

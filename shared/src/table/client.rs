@@ -216,15 +216,15 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_call_takes_no_longer_than_what_is_left() {
-        let started = Deadline::within(Duration::from_secs(60));
+        let started = Deadline::within(Duration::from_mins(1));
         let never = std::future::pending::<()>();
         let cut = never.in_time("testing", Deadline::within(Duration::from_millis(500)));
         let TableError::Unavailable { cause, .. } = cut.await.unwrap_err() else {
             panic!("a database that does not answer is unavailable")
         };
         assert!(matches!(cause, RequestFailure::TimedOut), "{cause}");
-        let took = Duration::from_secs(60) - started.left();
-        assert!((500..510).contains(&took.as_millis()), "{took:?}");
+        let left = started.left().as_millis();
+        assert!((59_490..=59_500).contains(&left), "{left}");
 
         let client = connect_to("http://127.0.0.1:1");
         let timeouts = client.config().timeout_config().unwrap();

@@ -93,7 +93,7 @@ bench: build empty ## The functions against an empty one, every bound beside its
 	$(if $(PEERS),$(MAKE) peers)
 	cargo run --locked --release --package bench -- compare $(if $(PEERS),--peers)
 
-micro: /usr/bin/valgrind ## What the parts of a call take: microseconds here, instructions anywhere
+micro: /usr/bin/valgrind ## What the parts of a call take: time here, instructions anywhere
 	cargo run --locked --release --package bench -- micro
 
 load: ## Journeys at full speed for a minute each: 1, 8 and 64 browsers, a thousand and a million links

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// An item as the SDK has it.
-pub(super) type Item = HashMap<String, AttributeValue>;
+pub type Item = HashMap<String, AttributeValue>;
 
 /// Attribute names; expressions write the same ones out, so that they can be read.
 pub(super) mod attribute {
@@ -84,8 +84,8 @@ pub(super) fn seconds(instant: Timestamp) -> AttributeValue {
     AttributeValue::N(instant.unix_seconds().to_string())
 }
 
-/// Reads a link item.
-pub(super) fn account_record(item: &Item) -> Result<AccountRecord, TableError> {
+/// Reads a link item, as [`Table::read_account`](super::Table::read_account) does with what it got.
+pub fn account_record(item: &Item) -> Result<AccountRecord, TableError> {
     let item = Reader { item, kind: "a link" };
     let link = match item.optional_text(attribute::ISSUER)? {
         None => None,

@@ -57,6 +57,7 @@ pub use self::{
     examination::TableFault,
     exemption::ExemptionEnded,
     history::Happening,
+    items::{Item, account_record},
     owner::Owner,
     ticket::{NewTicket, TicketError},
     unlink::Unlinked,

@@ -147,7 +147,7 @@ async fn instructions(world: &World, subject: &Subject, calls: u32) -> Result<f6
         format!("--callgrind-out-file={}", profile.display()),
     ];
     world.upstream.connections(); // those of the process before
-    let mut running = Running::start(subject, &valgrind).await?;
+    let mut running = Running::start(world.cores, subject, &valgrind).await?;
     let give = running.asks().await?;
     let (_, mut give) = ask(world, subject, &mut running, give).await?;
     check_connections(world, subject)?;

@@ -1,9 +1,10 @@
 //! Measures the functions as Lambda would run them (README.md beside this).
 //!
-//! Everything runs on one thread: the Runtime API, what the functions call, and the clock beside them. The function that is measured has
-//! the other cores.
+//! Everything runs on one thread and one core: the Runtime API, what the functions call, and the clock beside them. The function that is measured
+//! has the other cores.
 
 mod bounds;
+mod cores;
 mod figures;
 mod guard;
 mod in_process;

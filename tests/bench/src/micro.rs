@@ -1,7 +1,7 @@
-//! The parts that every call is made of, one by one: nanoseconds on this machine, instructions on any.
+//! The parts that every call is made of, one by one: time on this machine, instructions on any.
 //!
-//! Each part runs in a process of its own, twice as often in a second one: the difference, divided, is what one run takes, without
-//! what starting takes.
+//! Instructions are those of two processes below callgrind, of which the second runs the part twice as often: the difference, divided, is what one
+//! run takes, without what starting takes.
 
 use std::{
     env,
@@ -9,8 +9,10 @@ use std::{
     fs,
     hint::black_box,
     io::{self, Write},
+    path::Path,
     process::{Command, Stdio},
     sync::Arc,
+    thread,
 };
 
 use account_linking::{
@@ -23,54 +25,74 @@ use account_linking::{
     provider::id_token::{Expectations, verify},
     seal::{FlowKeys, Kind},
     session::Sessions,
+    table::{Item, account_record},
 };
+use aws_sdk_dynamodb::types::AttributeValue;
 use http::{HeaderMap, HeaderValue, header::COOKIE};
 use serde_json::json;
+use tokio::task::LocalSet;
 
 use crate::{
-    figures::Spread,
     in_process::{self, environment},
-    process::now,
     upstream::Upstream,
     world::{ACCOUNT, CLIENT_ID, EMAIL, FLOW_KEYS, FlowFormat, SESSION, SUBJECT, Work, World},
 };
 
 /// The parts, by the names that the command line takes.
-pub(crate) const PARTS: [&str; 6] = [
+const PARTS: [&str; 7] = [
     "seal-flow",
     "open-flow",
     "parse-cookies",
     "verify-session",
     "verify-id-token",
-    "start-link",
+    "read-link-item",
+    START_LINK,
 ];
 
+/// The part that writes to the log, which is standard output: its time is [`in_process`]'s.
+const START_LINK: &str = "start-link";
+
 const RUNS: u32 = 200;
-const ROUNDS: usize = 30;
 
 /// Prints every part's time and instructions.
 pub(crate) fn print() -> Result<(), Box<dyn Error>> {
+    // A part is benchmarked in a runtime of its own, and here is one already.
+    let times = thread::spawn(|| divan::Divan::default().run_benches());
+    times.join().map_err(|_| "a benchmark panicked")?;
+
     let mut out = io::stdout();
-    writeln!(out, "{:<20}{:>12}{:>16}", "part", "µs, median", "instructions")?;
+    writeln!(out, "{:<20}{:>16}", "part", "instructions")?;
     for part in PARTS {
-        let time: f64 = said(&[part, "time"], &[])?.parse()?;
-        let instructions = instructions(part)?;
-        writeln!(out, "{part:<20}{time:>12.1}{instructions:>16.0}")?;
+        writeln!(out, "{part:<20}{:>16.0}", instructions(part)?)?;
     }
+    writeln!(out, "start-link, p99: {:.3} ms", in_process::start_link_p99()?)?;
     Ok(())
+}
+
+/// The time of one run of `part`.
+#[divan::bench(args = PARTS.into_iter().filter(|part| *part != START_LINK), sample_count = 100, sample_size = 100)]
+#[expect(
+    clippy::expect_used,
+    reason = "divan's benchmarks return nothing, and one that fails has no time"
+)]
+fn time(bencher: divan::Bencher, part: &str) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    let local = LocalSet::new();
+    let bench = local.block_on(&runtime, async {
+        Bench::new(World::new(Upstream::start().await?)?).await
+    });
+    let bench = bench.expect("what the parts work on");
+    bencher.bench_local(|| runtime.block_on(bench.run(part)).expect("a part that works"));
 }
 
 /// The instructions of one run of `part`.
 pub(crate) fn instructions(part: &str) -> Result<f64, Box<dyn Error>> {
     let count = |runs: u32| -> Result<f64, Box<dyn Error>> {
         let profile = env::temp_dir().join(format!("account-linking-bench-{}.callgrind", std::process::id()));
-        let valgrind = [
-            "/usr/bin/valgrind".to_owned(),
-            "--tool=callgrind".to_owned(),
-            "--quiet".to_owned(),
-            format!("--callgrind-out-file={}", profile.display()),
-        ];
-        said(&[part, &runs.to_string()], &valgrind)?;
+        below_callgrind(&profile, part, runs)?;
         let counted = fs::read_to_string(&profile)?;
         fs::remove_file(&profile)?;
         let total = counted.lines().find_map(|line| line.strip_prefix("totals: "));
@@ -79,50 +101,28 @@ pub(crate) fn instructions(part: &str) -> Result<f64, Box<dyn Error>> {
     Ok((count(2 * RUNS)? - count(RUNS)?) / f64::from(RUNS))
 }
 
-/// What a process of `micro-part` below `wrapper` says on standard error. Its standard output is the functions' log.
-fn said(arguments: &[&str], wrapper: &[String]) -> Result<String, Box<dyn Error>> {
-    let this = env::current_exe()?;
-    let mut command = match wrapper {
-        [] => Command::new(this),
-        [program, options @ ..] => {
-            let mut command = Command::new(program);
-            command.args(options).arg(this);
-            command
-        }
-    };
-    let child = command
-        .arg("micro-part")
-        .args(arguments)
+/// Runs `part` as often as `runs` says, counted into `profile`. What it writes is the functions' log.
+fn below_callgrind(profile: &Path, part: &str, runs: u32) -> Result<(), Box<dyn Error>> {
+    let output = Command::new("/usr/bin/valgrind")
+        .args(["--tool=callgrind", "--quiet"])
+        .arg(format!("--callgrind-out-file={}", profile.display()))
+        .arg(env::current_exe()?)
+        .args(["micro-part", part, &runs.to_string()])
         .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()?;
-    let output = child.wait_with_output()?;
-    let said = String::from_utf8(output.stderr)?;
+        .output()?;
     if output.status.success() {
-        Ok(said.trim().to_owned())
+        Ok(())
     } else {
-        Err(said.into())
+        Err(String::from_utf8(output.stderr)?.into())
     }
 }
 
-/// Runs `part` as often as `how` says, or says how long it takes.
-pub(crate) async fn run(part: &str, how: &str) -> Result<(), Box<dyn Error>> {
+/// Runs `part` as often as `runs` says.
+pub(crate) async fn run(part: &str, runs: &str) -> Result<(), Box<dyn Error>> {
     let bench = Bench::new(World::new(Upstream::start().await?)?).await?;
-    if how != "time" {
-        for _ in 0..how.parse::<u32>()? {
-            bench.run(part).await?;
-        }
-        return Ok(());
+    for _ in 0..runs.parse::<u32>()? {
+        bench.run(part).await?;
     }
-    let mut times = Vec::new();
-    for _ in 0..ROUNDS {
-        let started = now();
-        for _ in 0..RUNS {
-            bench.run(part).await?;
-        }
-        times.push((now() - started).as_secs_f64() * 1e6 / f64::from(RUNS));
-    }
-    writeln!(io::stderr(), "{}", Spread::of(times).median)?;
     Ok(())
 }
 
@@ -138,6 +138,7 @@ struct Bench {
     issuer: Issuer,
     id_token: String,
     id_token_keys: KeySet,
+    link_item: Item,
     random: SystemRandomness,
     now: Timestamp,
 }
@@ -184,6 +185,7 @@ impl Bench {
             issuer: Issuer::parse(issuer)?,
             id_token,
             id_token_keys: KeySet::parse(json!({"keys": [key.public_jwk()]}).to_string().as_bytes())?,
+            link_item: link_item(),
             random,
             now,
         })
@@ -218,7 +220,10 @@ impl Bench {
                 };
                 black_box(verify(&self.id_token, &self.id_token_keys, &expectations, self.now)?);
             }
-            "start-link" => {
+            "read-link-item" => {
+                black_box(account_record(&self.link_item)?);
+            }
+            START_LINK => {
                 let request = in_process::request(&self.event)?;
                 black_box(start_link::respond(&self.start_link, &request).await);
             }
@@ -226,4 +231,18 @@ impl Bench {
         }
         Ok(())
     }
+}
+
+/// The item of an account that is linked.
+fn link_item() -> Item {
+    let texts = [
+        ("pk", format!("ACCOUNT#{ACCOUNT}")),
+        ("sk", "LINK#magento".to_owned()),
+        ("issuer", "https://id.magento.example".to_owned()),
+        ("subject", SUBJECT.to_owned()),
+        ("email", EMAIL.to_owned()),
+    ];
+    let texts = texts.map(|(name, value)| (name.to_owned(), AttributeValue::S(value)));
+    let linked_at = AttributeValue::N("1583143872000".to_owned());
+    texts.into_iter().chain([("linked_at".to_owned(), linked_at)]).collect()
 }

@@ -25,6 +25,7 @@ pub(crate) fn functions(world: &World) -> Vec<Subject> {
             work,
             is_checked: function != "empty",
             flow_format: FlowFormat::Ours,
+            has_threads: false,
         }
     };
     vec![
@@ -58,6 +59,7 @@ pub(crate) fn peers(world: &World) -> Vec<Subject> {
             work,
             is_checked: true,
             flow_format: FlowFormat::Peers,
+            has_threads: true,
         }
     };
     let python = || workspace().join(".tools/peers/bin/python");

@@ -15,6 +15,7 @@ use std::{
 use serde_json::{Map, Value, json};
 
 use crate::{
+    callgrind,
     process::{Running, Subject, ask, check_calls},
     sizes::Size,
     subjects::{all_functions, bootstrap, folder, functions, workspace},
@@ -139,15 +140,9 @@ async fn patiently(world: &World, subject: &Subject, calls: u32) -> Result<f64, 
 
 /// The instructions of a process of `subject` that answers once, and `calls` times more.
 async fn instructions(world: &World, subject: &Subject, calls: u32) -> Result<f64, Box<dyn Error>> {
-    let profile = std::env::temp_dir().join(format!("account-linking-bench-{}.callgrind", std::process::id()));
-    let valgrind = [
-        "/usr/bin/valgrind".to_owned(),
-        "--tool=callgrind".to_owned(),
-        "--quiet".to_owned(),
-        format!("--callgrind-out-file={}", profile.display()),
-    ];
+    let profile = callgrind::profile();
     world.upstream.connections(); // those of the process before
-    let mut running = Running::start(world.cores, subject, &valgrind).await?;
+    let mut running = Running::start(world.cores, subject, &callgrind::wrapper(&profile)).await?;
     let give = running.asks().await?;
     let (_, mut give) = ask(world, subject, &mut running, give).await?;
     check_connections(world, subject)?;
@@ -159,10 +154,7 @@ async fn instructions(world: &World, subject: &Subject, calls: u32) -> Result<f6
     // Asked to end, callgrind writes what it has counted.
     Command::new("kill").arg(running.child.id().to_string()).status()?;
     running.child.wait()?;
-    let counted = fs::read_to_string(&profile)?;
-    fs::remove_file(&profile)?;
-    let total = counted.lines().find_map(|line| line.strip_prefix("totals: "));
-    Ok(total.ok_or("callgrind counts")?.trim().parse()?)
+    callgrind::total(&profile)
 }
 
 /// Whether `subject` connected to whom it must for its first answer, and no second time.

@@ -4,6 +4,7 @@
 //! has the other cores.
 
 mod bounds;
+mod callgrind;
 mod cores;
 mod figures;
 mod guard;

@@ -6,10 +6,8 @@
 use std::{
     env,
     error::Error,
-    fs,
     hint::black_box,
     io::{self, Write},
-    path::Path,
     process::{Command, Stdio},
     sync::Arc,
     thread,
@@ -33,6 +31,7 @@ use serde_json::json;
 use tokio::task::LocalSet;
 
 use crate::{
+    callgrind,
     in_process::{self, environment},
     upstream::Upstream,
     world::{ACCOUNT, CLIENT_ID, EMAIL, FLOW_KEYS, FlowFormat, SESSION, SUBJECT, Work, World},
@@ -90,31 +89,23 @@ fn time(bencher: divan::Bencher, part: &str) {
 
 /// The instructions of one run of `part`.
 pub(crate) fn instructions(part: &str) -> Result<f64, Box<dyn Error>> {
-    let count = |runs: u32| -> Result<f64, Box<dyn Error>> {
-        let profile = env::temp_dir().join(format!("account-linking-bench-{}.callgrind", std::process::id()));
-        below_callgrind(&profile, part, runs)?;
-        let counted = fs::read_to_string(&profile)?;
-        fs::remove_file(&profile)?;
-        let total = counted.lines().find_map(|line| line.strip_prefix("totals: "));
-        Ok(total.ok_or("callgrind counts")?.trim().parse()?)
-    };
-    Ok((count(2 * RUNS)? - count(RUNS)?) / f64::from(RUNS))
+    Ok((counted(part, 2 * RUNS)? - counted(part, RUNS)?) / f64::from(RUNS))
 }
 
-/// Runs `part` as often as `runs` says, counted into `profile`. What it writes is the functions' log.
-fn below_callgrind(profile: &Path, part: &str, runs: u32) -> Result<(), Box<dyn Error>> {
-    let output = Command::new("/usr/bin/valgrind")
-        .args(["--tool=callgrind", "--quiet"])
-        .arg(format!("--callgrind-out-file={}", profile.display()))
+/// The instructions of a process that runs `part` as often as `runs` says. What it writes is the functions' log.
+fn counted(part: &str, runs: u32) -> Result<f64, Box<dyn Error>> {
+    let profile = callgrind::profile();
+    let [valgrind, options @ ..] = callgrind::wrapper(&profile);
+    let output = Command::new(valgrind)
+        .args(options)
         .arg(env::current_exe()?)
         .args(["micro-part", part, &runs.to_string()])
         .stdout(Stdio::null())
         .output()?;
-    if output.status.success() {
-        Ok(())
-    } else {
-        Err(String::from_utf8(output.stderr)?.into())
+    if !output.status.success() {
+        return Err(String::from_utf8(output.stderr)?.into());
     }
+    callgrind::total(&profile)
 }
 
 /// Runs `part` as often as `runs` says.

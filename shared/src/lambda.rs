@@ -4,9 +4,10 @@
 //! may have: a bare `"` or `<` in the query would end the process. Here path and query stay the text that they are.
 
 use std::{
-    collections::HashMap,
+    borrow::Cow,
     convert::Infallible,
     error::Error,
+    fmt,
     process::ExitCode,
     sync::atomic::{AtomicBool, Ordering},
 };
@@ -20,7 +21,12 @@ use lambda_http::{
     lambda_runtime::{self, Context, Diagnostic, LambdaEvent},
     service_fn,
 };
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{DeserializeOwned, MapAccess, Visitor},
+};
+use serde_json::value::RawValue;
+use tokio::task::spawn_local;
 
 use crate::{
     http::request::Request,
@@ -33,12 +39,49 @@ use crate::{
 struct Event {
     raw_path: String,
     raw_query_string: Option<String>,
-    headers: HashMap<String, String>,
+    headers: Headers,
     cookies: Option<Vec<String>>,
     body: Option<String>,
     is_base64_encoded: bool,
     request_context: RequestContext,
 }
+
+/// The headers of an event, but for what HTTP does not know as one.
+struct Headers(HeaderMap);
+
+impl<'de> Deserialize<'de> for Headers {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(HeadersVisitor)
+    }
+}
+
+struct HeadersVisitor;
+
+impl<'de> Visitor<'de> for HeadersVisitor {
+    type Value = Headers;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("headers")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Headers, A::Error> {
+        let mut headers = HeaderMap::with_capacity(USUAL_HEADERS);
+        while let Some((Text(name), Text(value))) = fields.next_entry()? {
+            if let (Ok(name), Ok(value)) = (HeaderName::try_from(&*name), HeaderValue::try_from(&*value)) {
+                headers.insert(name, value);
+            }
+        }
+        Ok(Headers(headers))
+    }
+}
+
+/// How many headers find room without growing: a browser and API Gateway send some twenty.
+const USUAL_HEADERS: usize = 24;
+
+/// A text that is not copied out of the event unless it is escaped there.
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
 #[derive(Deserialize)]
 struct RequestContext {
@@ -67,14 +110,30 @@ struct IamAuthorizer {
 #[serde(rename_all = "camelCase")]
 struct Answer {
     status_code: u16,
-    headers: HashMap<String, String>,
-    cookies: Vec<String>,
+    #[serde(serialize_with = "as_texts_by_name")]
+    headers: HeaderMap,
+    #[serde(serialize_with = "as_texts")]
+    cookies: Vec<HeaderValue>,
     body: String,
     is_base64_encoded: bool,
 }
 
+fn as_texts_by_name<S: Serializer>(headers: &HeaderMap, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(headers.iter().map(|(name, value)| (name.as_str(), text(value))))
+}
+
+fn as_texts<S: Serializer>(values: &[HeaderValue], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(values.iter().map(text))
+}
+
+/// What the service says in a header is ASCII by construction.
+fn text(value: &HeaderValue) -> &str {
+    value.to_str().unwrap_or_default()
+}
+
 /// The request that `event` tells of. `None` when it cannot come from API Gateway, which has checked method and encoding.
-fn request(event: Event, context: Context, cold_start: bool) -> Option<Request> {
+fn request(event: &RawValue, context: Context, cold_start: bool) -> Option<Request> {
+    let event: Event = serde_json::from_str(event.get()).ok()?;
     let method = Method::from_bytes(event.request_context.http.method.as_bytes()).ok()?;
     let body = event.body.unwrap_or_default();
     let body = if event.is_base64_encoded {
@@ -82,17 +141,11 @@ fn request(event: Event, context: Context, cold_start: bool) -> Option<Request> 
     } else {
         body.into_bytes()
     };
-    // A header that is none is left out. Cookies come apart, and in no header.
-    let headers = event.headers.iter().filter_map(|(name, value)| {
-        Some((
-            HeaderName::from_bytes(name.as_bytes()).ok()?,
-            HeaderValue::from_bytes(value.as_bytes()).ok()?,
-        ))
-    });
-    let mut headers: HeaderMap = headers.collect();
+    // Cookies come apart, and in no header.
+    let Headers(mut headers) = event.headers;
     if let Some(cookies) = event.cookies {
         headers.remove(COOKIE);
-        if let Ok(cookies) = HeaderValue::from_bytes(cookies.join("; ").as_bytes()) {
+        if let Ok(cookies) = HeaderValue::try_from(cookies.join("; ")) {
             headers.insert(COOKIE, cookies);
         }
     }
@@ -107,60 +160,70 @@ fn request(event: Event, context: Context, cold_start: bool) -> Option<Request> 
     Some(request)
 }
 
-/// `response`, whose headers are ASCII by construction, in API Gateway's words.
+/// `response` in API Gateway's words.
 fn answer(response: Response<String>) -> Answer {
-    let (head, body) = response.into_parts();
-    let text = |value: &HeaderValue| value.to_str().unwrap_or_default().to_owned();
-    let others = head.headers.iter().filter(|(name, _)| *name != SET_COOKIE);
+    let (mut head, body) = response.into_parts();
+    let cookies = head.headers.get_all(SET_COOKIE).iter().cloned().collect();
+    head.headers.remove(SET_COOKIE);
     Answer {
         status_code: head.status.as_u16(),
-        headers: others.map(|(name, value)| (name.to_string(), text(value))).collect(),
-        cookies: head.headers.get_all(SET_COOKIE).iter().map(text).collect(),
+        headers: head.headers,
+        cookies,
         body,
         is_base64_encoded: false,
     }
 }
 
-/// Answers events for as long as the environment lives.
+/// Answers events for as long as the environment lives. Needs tokio's `local` runtime.
 ///
 /// `respond` cannot fail: whatever happens, it answers.
-pub async fn serve(respond: impl AsyncFn(Request) -> Response<String>) -> ExitCode {
-    let (respond, warm) = (&respond, &AtomicBool::new(false));
-    let handler = service_fn(async |event: LambdaEvent<Event>| {
-        let cold_start = !warm.swap(true, Ordering::Relaxed);
-        let response = match request(event.payload, event.context, cold_start) {
-            Some(request) => respond(request).await,
-            None => Response::builder().status(400).body(String::new()).unwrap_or_default(),
-        };
-        Ok::<_, Infallible>(answer(response))
-    });
-    match lambda_runtime::run(handler).await {
-        Ok(()) => ExitCode::SUCCESS,
-        // The runtime API has gone away, and the environment with it.
-        Err(_) => ExitCode::FAILURE,
-    }
+pub async fn serve(respond: impl AsyncFn(Request) -> Response<String> + 'static) -> ExitCode {
+    as_a_task(async move {
+        let (respond, warm) = (&respond, &AtomicBool::new(false));
+        // `lambda_runtime` would note for each member of an event where in it that is, in case it cannot be read.
+        let handler = service_fn(async |event: LambdaEvent<Box<RawValue>>| {
+            let cold_start = !warm.swap(true, Ordering::Relaxed);
+            let response = match request(&event.payload, event.context, cold_start) {
+                Some(request) => respond(request).await,
+                None => Response::builder().status(400).body(String::new()).unwrap_or_default(),
+            };
+            Ok::<_, Infallible>(answer(response))
+        });
+        lambda_runtime::run(handler).await
+    })
+    .await
 }
 
-/// Runs on every event of a schedule for as long as the environment lives.
+/// Runs on every event of a schedule for as long as the environment lives. Needs tokio's `local` runtime.
 ///
 /// `run` gets the event, Lambda's request id and what else Lambda says. What fails is counted by Lambda, which says so to whoever asked.
-pub async fn serve_schedule<T: DeserializeOwned, E: Error>(
-    run: impl AsyncFn(T, String, Invocation) -> Result<(), E>,
+pub async fn serve_schedule<T: DeserializeOwned + 'static, E: Error>(
+    run: impl AsyncFn(T, String, Invocation) -> Result<(), E> + 'static,
 ) -> ExitCode {
-    let (run, warm) = (&run, &AtomicBool::new(false));
-    let handler = service_fn(async |event: LambdaEvent<T>| {
-        let id = event.context.request_id.clone();
-        let cold_start = !warm.swap(true, Ordering::Relaxed);
-        let outcome = run(event.payload, id, invocation(&event.context, cold_start)).await;
-        outcome.map_err(|error| Diagnostic {
-            error_type: "Failed".to_owned(),
-            error_message: cause_of(&error),
-        })
-    });
-    match lambda_runtime::run(handler).await {
-        Ok(()) => ExitCode::SUCCESS,
-        // The runtime API has gone away, and the environment with it.
-        Err(_) => ExitCode::FAILURE,
+    as_a_task(async move {
+        let (run, warm) = (&run, &AtomicBool::new(false));
+        let handler = service_fn(async |event: LambdaEvent<T>| {
+            let id = event.context.request_id.clone();
+            let cold_start = !warm.swap(true, Ordering::Relaxed);
+            let outcome = run(event.payload, id, invocation(&event.context, cold_start)).await;
+            outcome.map_err(|error| Diagnostic {
+                error_type: "Failed".to_owned(),
+                error_message: cause_of(&error),
+            })
+        });
+        lambda_runtime::run(handler).await
+    })
+    .await
+}
+
+/// Waits for `serving`, which ends when the Runtime API has gone away, and the environment with it.
+///
+/// A task, because what `main` itself waits for is woken through the kernel even from its own thread: a write and a further poll for each
+/// answer that comes in.
+async fn as_a_task(serving: impl Future<Output = Result<(), lambda_runtime::Error>> + 'static) -> ExitCode {
+    match spawn_local(serving).await {
+        Ok(Ok(())) => ExitCode::SUCCESS,
+        Ok(Err(_)) | Err(_) => ExitCode::FAILURE,
     }
 }
 
@@ -178,7 +241,7 @@ mod tests {
     use std::sync::Arc;
 
     use lambda_runtime::Config;
-    use serde_json::{Value, json};
+    use serde_json::{Value, json, value::to_raw_value};
 
     use super::*;
 
@@ -217,7 +280,7 @@ mod tests {
             "isBase64Encoded": false
         });
         *event.pointer_mut(member).unwrap() = value;
-        request(serde_json::from_value(event).unwrap(), context(), false)
+        request(&to_raw_value(&event).unwrap(), context(), false)
     }
 
     #[test]

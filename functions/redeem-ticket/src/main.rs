@@ -9,12 +9,12 @@ use account_linking::{
 };
 use redeem_ticket::{App, respond};
 
-#[tokio::main(flavor = "current_thread")]
+#[tokio::main(flavor = "local")]
 async fn main() -> ExitCode {
     let clock = Arc::new(SystemClock);
     let app = match App::connect(&Environment::of_process(), clock) {
         Ok(app) => app,
         Err(error) => return telemetry::refused_to_start("redeem-ticket", &error, SystemClock.now()),
     };
-    lambda::serve(async |request| respond(&app, &request).await).await
+    lambda::serve(async move |request| respond(&app, &request).await).await
 }

@@ -9,11 +9,11 @@ use account_linking::{
 };
 use status::{App, respond};
 
-#[tokio::main(flavor = "current_thread")]
+#[tokio::main(flavor = "local")]
 async fn main() -> ExitCode {
     let app = match App::connect(&Environment::of_process(), Arc::new(SystemClock)).await {
         Ok(app) => app,
         Err(error) => return telemetry::refused_to_start("status", &error, SystemClock.now()),
     };
-    lambda::serve(async |request| respond(&app, &request).await).await
+    lambda::serve(async move |request| respond(&app, &request).await).await
 }

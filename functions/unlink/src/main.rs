@@ -9,12 +9,12 @@ use account_linking::{
 };
 use unlink::{App, respond};
 
-#[tokio::main(flavor = "current_thread")]
+#[tokio::main(flavor = "local")]
 async fn main() -> ExitCode {
     let (clock, random) = (Arc::new(SystemClock), Arc::new(SystemRandomness::default()));
     let app = match App::connect(&Environment::of_process(), clock, random).await {
         Ok(app) => app,
         Err(error) => return telemetry::refused_to_start("unlink", &error, SystemClock.now()),
     };
-    lambda::serve(async |request| respond(&app, &request).await).await
+    lambda::serve(async move |request| respond(&app, &request).await).await
 }

@@ -2,7 +2,8 @@
 //!
 //! A rule about time takes `now: Timestamp`; whoever needs random bytes takes `&dyn Randomness`. The only ambient sources of
 //! both are the two `System…` types here, chosen once in each function's `main` (and by the local stack and the tests, which
-//! choose others).
+//! choose others). No rule of the service but one of the machine is how long a connection lay idle: that is asked of `SystemClock` where it
+//! is kept.
 
 use std::{
     fmt,

@@ -1,8 +1,9 @@
 //! The one HTTPS client: provider, JWKS, Secrets Manager and KMS are all called through it.
 //!
 //! It follows no redirect (a `307` from a token endpoint would post the code to another host), asks no proxy, decompresses
-//! nothing, and reads no answer beyond its bound. Every call has a connection of its own: one that a frozen Lambda environment
-//! had kept may be dead, and a code can be redeemed only once.
+//! nothing, and reads no answer beyond its bound. Nothing is ever sent twice: a code can be redeemed only once. The connection of
+//! the last call is kept for the next, but not for long: a Lambda environment is frozen between two requests and does not notice when
+//! the other side hangs up (docs/decisions/0008-kept-connections.md).
 
 use std::{
     fmt,
@@ -10,13 +11,16 @@ use std::{
     io,
     net::{Ipv4Addr, SocketAddr},
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll},
     time::Duration,
 };
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, Uri, header, uri::Scheme};
+use http::{
+    HeaderValue, Request, Response, Uri, header,
+    uri::{Authority, Scheme},
+};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::{body::Incoming, client::conn::http1};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -31,13 +35,19 @@ use tokio::{
 };
 use tower_service::Service;
 
-use crate::additional_roots::AdditionalRoots;
+use crate::{
+    additional_roots::AdditionalRoots,
+    clock::{Clock, SystemClock, Timestamp},
+};
 
 #[cfg(test)]
 pub(crate) mod scripted_server;
 
 /// How long connecting may take, TLS included (contract section 9).
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How long a connection is kept idle: less than the five seconds after which the first servers hang up.
+const KEPT_FOR: Duration = Duration::from_secs(4);
 
 /// The longest header section of an answer, and the most that is read at once.
 const MAX_HEAD_BYTES: usize = 32 * 1024;
@@ -133,6 +143,31 @@ pub enum OutboundError {
 pub struct HttpClient {
     locality: Locality,
     connector: HttpsConnector<HttpConnector<Resolver>>,
+    kept: Arc<Mutex<Option<Kept>>>,
+}
+
+/// A connection that the next call to the same origin may use.
+struct Kept {
+    connection: Connection,
+    scheme: Scheme,
+    authority: Authority,
+    since: Timestamp,
+}
+
+struct Connection {
+    sender: http1::SendRequest<Full<Bytes>>,
+    /// What moves the bytes; ends when this is dropped, and the connection with it.
+    _driver: JoinSet<hyper::Result<()>>,
+}
+
+impl Kept {
+    /// Whether a call to `url` at `now` can have it. Time spent frozen counts, so that it is the wall clock's.
+    fn serves(&self, url: &Uri, now: Timestamp) -> bool {
+        url.scheme() == Some(&self.scheme)
+            && url.authority() == Some(&self.authority)
+            && (self.since..self.since.plus(KEPT_FOR)).contains(&now)
+            && self.connection.sender.is_ready()
+    }
 }
 
 impl HttpClient {
@@ -153,7 +188,11 @@ impl HttpClient {
         http.set_nodelay(true);
         // Which of http and https is allowed is decided in `send`.
         let connector = over_tls(tls, http);
-        Self { locality, connector }
+        Self {
+            locality,
+            connector,
+            kept: Arc::default(),
+        }
     }
 
     /// Sends `request` once and reads its answer, whatever its status.
@@ -178,7 +217,23 @@ impl HttpClient {
         request: Request<Vec<u8>>,
         max_bytes: usize,
     ) -> Result<Response<Vec<u8>>, OutboundError> {
-        let request = on_the_wire(url, request)?;
+        let mut request = on_the_wire(url, request)?;
+        if let Some(mut connection) = self.take_kept(url) {
+            // The request comes back when the server hung up before anything of it was written.
+            match connection.sender.try_send_request(request).await {
+                Ok(answer) => return self.read(url, connection, answer, max_bytes).await,
+                Err(mut error) => match error.take_message() {
+                    Some(unsent) => request = unsent,
+                    None => return Err(broken(error.into_error())),
+                },
+            }
+        }
+        let mut connection = self.connect(url).await?;
+        let answer = connection.sender.send_request(request).await.map_err(broken)?;
+        self.read(url, connection, answer, max_bytes).await
+    }
+
+    async fn connect(&self, url: &Uri) -> Result<Connection, OutboundError> {
         let mut connector = self.connector.clone();
         let connecting = async {
             poll_fn(|context| connector.poll_ready(context)).await?;
@@ -189,18 +244,45 @@ impl HttpClient {
             .map_err(OutboundError::TimedOut)?
             .map_err(OutboundError::Connect)?;
 
-        let (mut sender, connection) = http1::Builder::new()
+        let (sender, connection) = http1::Builder::new()
             .max_header_size(MAX_HEAD_BYTES)
             .max_buf_size(MAX_HEAD_BYTES)
             .handshake(stream)
             .await
             .map_err(broken)?;
-        // Dropped with this future, and the connection with it: nothing goes on in a frozen environment.
         let mut driver = JoinSet::new();
         driver.spawn(connection);
+        Ok(Connection {
+            sender,
+            _driver: driver,
+        })
+    }
 
-        let (head, body) = sender.send_request(request).await.map_err(broken)?.into_parts();
-        Ok(Response::from_parts(head, read(body, max_bytes).await?))
+    /// Reads the whole of `answer`, and keeps its connection. One whose answer is not read to its end, or not in time, is dropped.
+    async fn read(
+        &self,
+        url: &Uri,
+        connection: Connection,
+        answer: Response<Incoming>,
+        max_bytes: usize,
+    ) -> Result<Response<Vec<u8>>, OutboundError> {
+        let (head, body) = answer.into_parts();
+        let body = read(body, max_bytes).await?;
+        if let (Some(scheme), Some(authority)) = (url.scheme(), url.authority()) {
+            *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(Kept {
+                connection,
+                scheme: scheme.clone(),
+                authority: authority.clone(),
+                since: SystemClock.now(),
+            });
+        }
+        Ok(Response::from_parts(head, body))
+    }
+
+    /// The kept connection, when a call to `url` can have it; otherwise it is closed.
+    fn take_kept(&self, url: &Uri) -> Option<Connection> {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+        kept.serves(url, SystemClock.now()).then_some(kept.connection)
     }
 }
 

@@ -18,6 +18,8 @@ use tokio::{
 pub(crate) enum Answer {
     /// Sends these bytes and closes the connection.
     Bytes(Vec<u8>),
+    /// Sends these bytes and answers the connection's next request, too.
+    ThenNext(Vec<u8>),
     /// Sends these bytes and leaves the connection open.
     ThenSilence(Vec<u8>),
     /// Sends the first and then the second over and over, for as long as they are read.
@@ -45,6 +47,14 @@ impl Answer {
         Self::new(status, "application/json", body)
     }
 
+    /// This answer, whose connection stays for the next request.
+    pub(crate) fn then_next(self) -> Self {
+        match self {
+            Self::Bytes(bytes) => Self::ThenNext(bytes),
+            other => other,
+        }
+    }
+
     /// An endless body behind the header field `framing`.
     pub(crate) fn flood(framing: &str) -> Self {
         let piece = "x".repeat(4096);
@@ -67,6 +77,8 @@ pub(crate) struct Received {
     pub(crate) target: String,
     headers: Vec<(String, String)>,
     pub(crate) body: String,
+    /// Which connection it came over, counted from the first.
+    pub(crate) connection: usize,
 }
 
 impl Received {
@@ -105,9 +117,12 @@ impl ScriptedServer {
             let (requests, script) = (Arc::clone(&requests), Arc::clone(&script));
             async move {
                 let mut connections = JoinSet::new();
-                while let Ok((stream, _)) = listener.accept().await {
+                for connection in 0.. {
+                    let Ok((stream, _)) = listener.accept().await else {
+                        return;
+                    };
                     let (requests, script) = (Arc::clone(&requests), Arc::clone(&script));
-                    connections.spawn(async move { serve(stream, &requests, &script).await });
+                    connections.spawn(async move { serve(stream, connection, &requests, &script).await });
                 }
             }
         });
@@ -151,16 +166,18 @@ impl ScriptedServer {
     /// answered ends by its time-out at once.
     pub(crate) async fn without_waiting<T>(&self, call: impl Future<Output = T>) -> T {
         let mut call = pin!(call);
-        let asked = async {
-            while self.hits() == 0 {
-                tokio::task::yield_now().await;
-            }
-        };
         tokio::select! {
             outcome = &mut call => return outcome,
-            () = asked => tokio::time::pause(),
+            () = self.asked() => tokio::time::pause(),
         }
         call.await
+    }
+
+    /// Waits until a request has come.
+    pub(crate) async fn asked(&self) {
+        while self.hits() == 0 {
+            tokio::task::yield_now().await;
+        }
     }
 
     /// Closes the listener and every connection.
@@ -169,18 +186,32 @@ impl ScriptedServer {
     }
 }
 
-async fn serve(mut stream: TcpStream, requests: &Mutex<Vec<Received>>, script: &Mutex<VecDeque<Answer>>) {
-    let Some(request) = receive(&mut stream).await else {
-        return;
-    };
-    requests.lock().unwrap().push(request);
-    let answer = script
-        .lock()
-        .unwrap()
-        .pop_front()
-        .unwrap_or_else(|| Answer::new(500, "text/plain", "script ended"));
+async fn serve(
+    mut stream: TcpStream,
+    connection: usize,
+    requests: &Mutex<Vec<Received>>,
+    script: &Mutex<VecDeque<Answer>>,
+) {
+    while let Some(request) = receive(&mut stream, connection).await {
+        requests.lock().unwrap().push(request);
+        let answer = script
+            .lock()
+            .unwrap()
+            .pop_front()
+            .unwrap_or_else(|| Answer::new(500, "text/plain", "script ended"));
+        match answer {
+            Answer::ThenNext(bytes) => {
+                let _ = stream.write_all(&bytes).await;
+            }
+            last => return end(stream, last).await,
+        }
+    }
+}
+
+/// Gives the connection's last answer.
+async fn end(mut stream: TcpStream, answer: Answer) {
     match answer {
-        Answer::Bytes(bytes) => {
+        Answer::Bytes(bytes) | Answer::ThenNext(bytes) => {
             let _ = stream.write_all(&bytes).await;
         }
         Answer::ThenSilence(bytes) => {
@@ -199,7 +230,7 @@ async fn serve(mut stream: TcpStream, requests: &Mutex<Vec<Received>>, script: &
 }
 
 /// Reads one request; `None` when what comes is not HTTP.
-async fn receive(stream: &mut TcpStream) -> Option<Received> {
+async fn receive(stream: &mut TcpStream, connection: usize) -> Option<Received> {
     let mut bytes = Vec::new();
     let head_length = loop {
         if let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {
@@ -232,5 +263,6 @@ async fn receive(stream: &mut TcpStream) -> Option<Received> {
         target,
         headers,
         body,
+        connection,
     })
 }

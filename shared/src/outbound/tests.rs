@@ -259,3 +259,96 @@ async fn connecting_is_given_up_after_two_seconds() {
         "{left:?}"
     );
 }
+
+async fn get_by(client: &HttpClient, url: &str) -> Result<Response<Vec<u8>>, OutboundError> {
+    client.send(Request::get(url).body(Vec::new()).unwrap(), BOUNDS).await
+}
+
+/// Which connection each request to `server` came over.
+fn connections(server: &ScriptedServer) -> Vec<usize> {
+    server.requests().iter().map(|request| request.connection).collect()
+}
+
+#[tokio::test]
+async fn the_next_call_to_the_same_origin_has_the_same_connection() {
+    let server = ScriptedServer::start(vec![Answer::json(200, "{}").then_next(); 3]).await;
+    let client = HttpClient::new(Locality::Local);
+    for path in ["/jwks", "/token", "/token"] {
+        get_by(&client, &server.url(path)).await.unwrap();
+    }
+    assert_eq!(connections(&server), [0, 0, 0]);
+}
+
+#[tokio::test]
+async fn another_origin_has_a_connection_of_its_own() {
+    let server = ScriptedServer::start(vec![Answer::json(200, "{}").then_next(); 2]).await;
+    let client = HttpClient::new(Locality::Local);
+    get_by(&client, &server.url("/")).await.unwrap();
+    // Another name of the same machine.
+    get_by(&client, &format!("http://adobe.localhost:{}/", server.port()))
+        .await
+        .unwrap();
+    assert_eq!(connections(&server), [0, 1]);
+}
+
+#[tokio::test]
+async fn a_connection_is_kept_for_four_seconds_of_the_wall_clock() {
+    let server = ScriptedServer::start([Answer::json(200, "{}").then_next()]).await;
+    let client = HttpClient::new(Locality::Local);
+    let url = server.url("/");
+    get_by(&client, &url).await.unwrap();
+
+    let kept = client.kept.lock().unwrap().take().unwrap();
+    let serves = |now| kept.serves(&url.parse().unwrap(), now);
+    assert!(serves(kept.since));
+    assert!(serves(kept.since.plus(Duration::from_millis(3999))));
+    assert!(!serves(kept.since.plus(Duration::from_secs(4))));
+    assert!(
+        !serves(kept.since.minus(Duration::from_millis(1))),
+        "the clock was set back"
+    );
+}
+
+#[tokio::test]
+async fn a_server_that_has_hung_up_is_connected_to_anew() {
+    let server = ScriptedServer::start(vec![Answer::json(200, "{}"); 2]).await;
+    let client = HttpClient::new(Locality::Local);
+    for _ in 0..2 {
+        get_by(&client, &server.url("/")).await.unwrap();
+    }
+    assert_eq!(connections(&server), [0, 1]);
+}
+
+#[tokio::test]
+async fn what_was_written_to_a_kept_connection_is_not_written_again() {
+    let server = ScriptedServer::start([Answer::json(200, "{}").then_next(), Answer::Hangup]).await;
+    let client = HttpClient::new(Locality::Local);
+    get_by(&client, &server.url("/")).await.unwrap();
+    let lost = get_by(&client, &server.url("/")).await;
+    assert!(matches!(lost, Err(OutboundError::Broken(_))), "{lost:?}");
+    assert_eq!(connections(&server), [0, 0]);
+}
+
+#[tokio::test]
+async fn a_connection_whose_answer_was_not_read_to_its_end_is_not_kept() {
+    let too_long = Answer::new(200, "text/plain", &"x".repeat(1001)).then_next();
+    let server = ScriptedServer::start([too_long, Answer::json(200, "{}")]).await;
+    let client = HttpClient::new(Locality::Local);
+    get_by(&client, &server.url("/")).await.unwrap_err();
+    get_by(&client, &server.url("/")).await.unwrap();
+    assert_eq!(connections(&server), [0, 1]);
+}
+
+/// As when its time is up.
+#[tokio::test]
+async fn a_connection_whose_answer_was_not_waited_for_is_not_kept() {
+    let server = ScriptedServer::start([Answer::Silence, Answer::json(200, "{}")]).await;
+    let client = HttpClient::new(Locality::Local);
+    let url = server.url("/");
+    tokio::select! {
+        answer = get_by(&client, &url) => panic!("{answer:?}"),
+        () = server.asked() => {}
+    }
+    get_by(&client, &url).await.unwrap();
+    assert_eq!(connections(&server), [0, 1]);
+}

@@ -15,9 +15,6 @@ const config = new client.Configuration(
   client.ClientSecretBasic(provider.client_secret),
 );
 client.enableNonRepudiationChecks(config); // the signature of the ID token, always
-// Each code over a connection of its own, its TLS session resumed: one that a frozen environment had kept may be dead.
-config[client.customFetch] = (url, options) =>
-  fetch(url, { ...options, headers: { ...options.headers, connection: "close" } });
 
 await serve(async (event) => {
   const url = new URL(`${process.env.PUBLIC_ORIGIN}${event.rawPath}?${event.rawQueryString}`);

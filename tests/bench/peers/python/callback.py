@@ -20,7 +20,6 @@ table = os.environ["TABLE_NAME"]
 oauth = OAuth2Session(
     provider["client_id"], provider["client_secret"], token_endpoint_auth_method="client_secret_basic"
 )
-oauth.headers["Connection"] = "close"  # each code over a connection of its own: one that a frozen environment had kept may be dead
 redirect_uri = f"{os.environ['PUBLIC_ORIGIN']}/sso/{provider['id']}/callback"
 keys = KeySet.import_key_set(requests.get(provider["jwks_uri"], timeout=3).json())
 

@@ -299,12 +299,12 @@ async fn a_connection_is_kept_for_four_seconds_of_the_wall_clock() {
     get_by(&client, &url).await.unwrap();
 
     let kept = client.kept.lock().unwrap().take().unwrap();
-    let serves = |now| kept.serves(&url.parse().unwrap(), now);
-    assert!(serves(kept.since));
-    assert!(serves(kept.since.plus(Duration::from_millis(3999))));
-    assert!(!serves(kept.since.plus(Duration::from_secs(4))));
+    let is_kept = |now| kept.serves(&url.parse().unwrap(), now);
+    assert!(is_kept(kept.since));
+    assert!(is_kept(kept.since.plus(Duration::from_millis(3999))));
+    assert!(!is_kept(kept.since.plus(Duration::from_secs(4))));
     assert!(
-        !serves(kept.since.minus(Duration::from_millis(1))),
+        !is_kept(kept.since.minus(Duration::from_millis(1))),
         "the clock was set back"
     );
 }
@@ -336,6 +336,19 @@ async fn a_connection_whose_answer_was_not_read_to_its_end_is_not_kept() {
     let client = HttpClient::new(Locality::Local);
     get_by(&client, &server.url("/")).await.unwrap_err();
     get_by(&client, &server.url("/")).await.unwrap();
+    assert_eq!(connections(&server), [0, 1]);
+}
+
+#[tokio::test]
+async fn an_answer_that_nobody_asked_for_answers_nobody() {
+    let whole = |body: &str| format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    let two_at_once = Answer::ThenNext(format!("{}{}", whole("first"), whole("unasked")).into_bytes());
+    let server = ScriptedServer::start([two_at_once, Answer::new(200, "text/plain", "second")]).await;
+    let client = HttpClient::new(Locality::Local);
+    for expected in ["first", "second"] {
+        let answer = get_by(&client, &server.url("/")).await.unwrap();
+        assert_eq!(answer.body(), expected.as_bytes());
+    }
     assert_eq!(connections(&server), [0, 1]);
 }
 

@@ -142,7 +142,7 @@ async fn patiently(world: &World, subject: &Subject, calls: u32) -> Result<f64, 
 async fn instructions(world: &World, subject: &Subject, calls: u32) -> Result<f64, Box<dyn Error>> {
     let profile = callgrind::profile();
     world.upstream.connections(); // those of the process before
-    let mut running = Running::start(world.cores, subject, &callgrind::wrapper(&profile)).await?;
+    let mut running = Running::start(subject, &callgrind::wrapper(&profile)).await?;
     let give = running.asks().await?;
     let (_, mut give) = ask(world, subject, &mut running, give).await?;
     check_connections(world, subject)?;

@@ -1,15 +1,14 @@
 //! Measures the functions as Lambda would run them (README.md beside this).
 //!
-//! Everything runs on one thread and one core: the Runtime API, what the functions call, and the clock beside them. The function that is measured
-//! has the other cores.
+//! The Runtime API, what the functions call, and the clock beside them are one thread, on one core with the function that is measured.
 
 mod bounds;
 mod callgrind;
-mod cores;
 mod figures;
 mod guard;
 mod in_process;
 mod micro;
+mod one_core;
 mod peers;
 mod plot;
 mod process;
@@ -68,6 +67,7 @@ async fn start_link_p99() -> Result<bool, Box<dyn Error>> {
 
 /// Measures everybody in turn, prints and keeps the figures; whether every bound holds.
 async fn compare(with_peers: bool) -> Result<bool, Box<dyn Error>> {
+    one_core::keep_to_one_core()?;
     let world = World::new(Upstream::start().await?)?;
     let mut subjects = subjects::functions(&world);
     if with_peers {

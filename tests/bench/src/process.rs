@@ -9,7 +9,6 @@ use std::{
 };
 
 use crate::{
-    cores::Cores,
     runtime_api::{RuntimeApi, Said},
     upstream::Counted,
     world::{FlowFormat, Work, World, check},
@@ -37,8 +36,6 @@ pub(crate) struct Subject {
     pub(crate) work: Work,
     pub(crate) is_checked: bool,
     pub(crate) flow_format: FlowFormat,
-    /// Whether it does its work on more than one thread.
-    pub(crate) has_threads: bool,
 }
 
 /// What one process took. Times and CPU in microseconds, memory in KiB.
@@ -61,8 +58,8 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    /// Starts `subject` on `cores`, below `wrapper`, which may be nothing.
-    pub(crate) async fn start(cores: Cores, subject: &Subject, wrapper: &[String]) -> Result<Self, Error> {
+    /// Starts `subject` below `wrapper`, which may be nothing.
+    pub(crate) async fn start(subject: &Subject, wrapper: &[String]) -> Result<Self, Error> {
         let api = RuntimeApi::start().await?;
         let mut command = match wrapper {
             [] => Command::new(&subject.program),
@@ -83,7 +80,7 @@ impl Running {
             .stdin(Stdio::null())
             .stdout(Stdio::null());
         let started = now();
-        let child = cores.spawn(&mut command, subject.has_threads)?;
+        let child = command.spawn()?;
         Ok(Self { child, api, started })
     }
 
@@ -164,7 +161,7 @@ fn rests(tasks: &Path) -> Result<bool, Error> {
 
 /// Starts `subject` and asks it `calls` times more than once.
 pub(crate) async fn measure(world: &World, subject: &Subject, calls: u32) -> Result<Sample, Error> {
-    let mut running = Running::start(world.cores, subject, &[]).await?;
+    let mut running = Running::start(subject, &[]).await?;
     let give = running.asks().await?;
     let time_to_next = micros(now() - running.started);
     let cpu_to_next = running.cpu()?;

@@ -25,7 +25,6 @@ pub(crate) fn functions(world: &World) -> Vec<Subject> {
             work,
             is_checked: function != "empty",
             flow_format: FlowFormat::Ours,
-            has_threads: false,
         }
     };
     vec![
@@ -59,7 +58,6 @@ pub(crate) fn peers(world: &World) -> Vec<Subject> {
             work,
             is_checked: true,
             flow_format: FlowFormat::Peers,
-            has_threads: true,
         }
     };
     let python = || workspace().join(".tools/peers/bin/python");

@@ -11,7 +11,7 @@ use account_linking::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
-use crate::{cores::Cores, upstream::Upstream};
+use crate::upstream::Upstream;
 
 pub(crate) const ACCOUNT: &str = "account-1";
 pub(crate) const CLIENT_ID: &str = "account-linking";
@@ -47,7 +47,6 @@ pub(crate) struct World {
     flow_keys: FlowKeys,
     random: SystemRandomness,
     pub(crate) upstream: Upstream,
-    pub(crate) cores: Cores,
 }
 
 impl World {
@@ -64,7 +63,6 @@ impl World {
             flow_keys: FlowKeys::parse(FLOW_KEYS, ORIGIN)?,
             random: SystemRandomness::default(),
             upstream,
-            cores: Cores::divide()?,
         })
     }
 

@@ -166,7 +166,6 @@ impl Kept {
         url.scheme() == Some(&self.scheme)
             && url.authority() == Some(&self.authority)
             && (self.since..self.since.plus(KEPT_FOR)).contains(&now)
-            && self.connection.sender.is_ready()
     }
 }
 
@@ -219,7 +218,7 @@ impl HttpClient {
     ) -> Result<Response<Vec<u8>>, OutboundError> {
         let mut request = on_the_wire(url, request)?;
         if let Some(mut connection) = self.take_kept(url) {
-            // The request comes back when the server hung up before anything of it was written.
+            // The request comes back when the connection was closed, or not idle, before anything of it was written.
             match connection.sender.try_send_request(request).await {
                 Ok(answer) => return self.read(url, connection, answer, max_bytes).await,
                 Err(mut error) => match error.take_message() {

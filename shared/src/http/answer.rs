@@ -167,16 +167,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::config::{Environment, Reader};
-
-    fn site_at(origin: &str) -> Site {
-        let mut environment = Environment::default();
-        environment.set("PUBLIC_ORIGIN", origin);
-        environment.set("SETTINGS_URL", format!("{origin}/user?tab=sso"));
-        environment.set("SIGN_IN_URL", format!("{origin}/sign-in"));
-        environment.set("ONBOARDING_URL", format!("{origin}/welcome"));
-        Site::read(&mut Reader::new(&environment)).unwrap()
-    }
+    use crate::config::tests::site_at;
 
     fn site() -> Site {
         site_at("https://accounts.example")

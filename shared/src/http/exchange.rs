@@ -204,8 +204,9 @@ mod tests {
     };
 
     use super::*;
-    use crate::config::{Environment, Reader};
+    use crate::config::tests::site_at;
 
+    const ORIGIN: &str = "https://accounts.example";
     const NOW: Timestamp = Timestamp::from_unix_ms(0);
 
     /// What went wrong, in its code's own word.
@@ -217,15 +218,6 @@ mod tests {
         fn code(&self) -> ErrorCode {
             self.0
         }
-    }
-
-    fn site() -> Site {
-        let mut environment = Environment::default();
-        environment.set("PUBLIC_ORIGIN", "https://accounts.example");
-        environment.set("SETTINGS_URL", "https://accounts.example/user");
-        environment.set("SIGN_IN_URL", "https://accounts.example/sign-in");
-        environment.set("ONBOARDING_URL", "https://accounts.example/welcome");
-        Site::read(&mut Reader::new(&environment)).unwrap()
     }
 
     fn request(accept: Option<&'static str>) -> Request {
@@ -243,7 +235,7 @@ mod tests {
 
     /// Where `code` leads whoever asks so, or the status and the kind of document that tells it.
     fn led(code: ErrorCode, change: impl FnOnce(&mut Exchange<'_>)) -> String {
-        let (site, request) = (site(), request(None));
+        let (site, request) = (site_at(ORIGIN), request(None));
         let mut exchange = Exchange::begin("callback", &site, &request, Audience::Navigation, NOW);
         exchange.provider = ProviderId::parse("magento").ok();
         exchange.set_cookies = vec!["a=b".to_owned(), "c=d".to_owned()];
@@ -279,7 +271,7 @@ mod tests {
 
     #[test]
     fn a_good_answer_goes_out_as_it_is_with_the_cookies_of_the_exchange() {
-        let (site, request) = (site(), request(None));
+        let (site, request) = (site_at(ORIGIN), request(None));
         let mut exchange = Exchange::begin("status", &site, &request, Audience::Client, NOW);
         exchange.set_cookies = vec!["a=b".to_owned()];
         let answer = Answer::new("linked", answer::json(&"body"));
@@ -309,7 +301,8 @@ mod tests {
                 InvalidRequest | UnknownProvider | FlowUnknown | CrossOriginRequest => {
                     ["text/html; charset=utf-8"; 3].map(str::to_owned)
                 }
-                _ => ["/user", "/welcome", "/sign-in"].map(|page| format!("{page}?sso={code}&provider=magento{id}")),
+                _ => ["/user?tab=sso&", "/welcome?", "/sign-in?"]
+                    .map(|page| format!("{page}sso={code}&provider=magento{id}")),
             };
             let [settings, onboarding] = match code {
                 SessionRequired => ["settings", "onboarding"].map(|target| format!("/sign-in?return_to={target}")),
@@ -340,7 +333,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_is_waited_for_the_provider_adds_up_and_nothing_else_does() {
-        let (site, request) = (site(), request(None));
+        let (site, request) = (site_at(ORIGIN), request(None));
         let mut exchange = Exchange::begin("callback", &site, &request, Audience::Navigation, NOW);
         let takes = |milliseconds| tokio::time::sleep(Duration::from_millis(milliseconds));
 

@@ -284,6 +284,46 @@ mod tests {
     }
 
     #[test]
+    fn cookies_come_apart_and_escaped_text_is_read() {
+        let headers = json!({"x-escaped": "\u{e9} \"", "Accept": "a, b", "cookie": "not=these"});
+        let mut event = json!({
+            "rawPath": "/sso/magento/callback",
+            "headers": headers,
+            "cookies": ["a=1", "b=2"],
+            "body": "Y29kZT0x",
+            "isBase64Encoded": true,
+            "requestContext": {"http": {"method": "POST"}}
+        });
+        let request = super::request(&to_raw_value(&event).unwrap(), context(), false).unwrap();
+        let header = |name| request.headers.get(name).unwrap().as_bytes();
+        assert_eq!(header("cookie"), b"a=1; b=2");
+        assert_eq!(header("x-escaped"), "\u{e9} \"".as_bytes());
+        assert_eq!(header("accept"), b"a, b");
+        assert_eq!((request.method.as_str(), request.raw_query()), ("POST", ""));
+
+        for wrong in [json!("not base64"), json!(1)] {
+            event["body"] = wrong;
+            assert!(super::request(&to_raw_value(&event).unwrap(), context(), false).is_none());
+        }
+    }
+
+    #[test]
+    fn an_answer_has_its_cookies_apart() {
+        let response = Response::builder().status(303).header("location", "/user?sso=linked");
+        let response = response.header(SET_COOKIE, "a=1").header(SET_COOKIE, "b=2");
+        assert_eq!(
+            serde_json::to_value(answer(response.body("text".to_owned()).unwrap())).unwrap(),
+            json!({
+                "statusCode": 303,
+                "headers": {"location": "/user?sso=linked"},
+                "cookies": ["a=1", "b=2"],
+                "body": "text",
+                "isBase64Encoded": false
+            })
+        );
+    }
+
+    #[test]
     fn no_query_path_or_header_is_too_strange_to_be_read() {
         for query in [
             "code=\"",

@@ -2,8 +2,7 @@
 //!
 //! A rule about time takes `now: Timestamp`; whoever needs random bytes takes `&dyn Randomness`. The only ambient sources of
 //! both are the two `System…` types here, chosen once in each function's `main` (and by the local stack and the tests, which
-//! choose others). No rule of the service but one of the machine is how long a connection lay idle: that is asked of `SystemClock` where it
-//! is kept.
+//! choose others). One exception: `outbound` asks `SystemClock` how long a connection was kept, which is a fact about the machine and no rule.
 
 use std::{
     fmt,

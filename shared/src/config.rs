@@ -6,7 +6,7 @@
 use std::{collections::HashMap, fmt, time::Duration};
 
 use http::Uri;
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
 
 #[cfg(feature = "table")]
 use crate::table::CallLimits;
@@ -116,8 +116,8 @@ impl<'a> Reader<'a> {
         self.additional_roots.insert(roots).clone()
     }
 
-    /// The HTTPS client of a configuration of `locality`: everybody's, made when the first asks, so that what one learned of a server
-    /// (TLS sessions) serves the others.
+    /// The HTTPS client of a configuration of `locality`: everybody's, made when the first asks, so that what one has of a server
+    /// (a connection, TLS sessions) serves the others.
     pub fn http_client(&mut self, locality: Locality) -> HttpClient {
         let additional_roots = self.additional_roots();
         self.http_client
@@ -200,6 +200,10 @@ impl Site {
             Some(_) => PageUrl::read(reader, "ONBOARDING_URL", locality).map(Some),
         };
         let (origin, locality) = origin?;
+        // Whether or not this function seals: a key does not belong into a deployed environment.
+        if locality == Locality::Deployed && reader.optional("FLOW_KEYS").is_some() {
+            reader.mistake("FLOW_KEYS", "is for local configurations only; use FLOW_KEYS_ARN");
+        }
         Some(Self {
             origin,
             locality,
@@ -320,14 +324,17 @@ pub struct ProviderEntry {
 pub struct ProviderDirectory(Vec<ProviderEntry>);
 
 impl ProviderDirectory {
-    /// Reads `id`, `name`, `issuer` and `authorization_endpoint` of each element of `PROVIDERS`, and nothing else of it.
-    pub fn read(reader: &mut Reader<'_>) -> Option<Self> {
+    /// Reads `id`, `name`, `issuer` and `authorization_endpoint` of each element of `PROVIDERS`, and of the rest only whether it is for local
+    /// configurations alone.
+    pub fn read(reader: &mut Reader<'_>, site: Option<&Site>) -> Option<Self> {
         #[derive(Deserialize)]
         struct Element {
             id: ProviderId,
             name: String,
             issuer: Issuer,
             authorization_endpoint: Option<String>,
+            client_secret: Option<IgnoredAny>,
+            client_key: Option<IgnoredAny>,
         }
         let text = reader.required("PROVIDERS")?;
         let elements = serde_json::from_str::<Vec<Element>>(text)
@@ -340,6 +347,17 @@ impl ProviderDirectory {
             );
             return None;
         };
+        let locality = site.map_or(Locality::Deployed, |site| site.locality);
+        let is_local = |element: &Element| {
+            let issuer = element.issuer.as_str().parse();
+            let has_credential = element.client_secret.is_some() || element.client_key.is_some();
+            has_credential || !issuer.is_ok_and(|issuer| Locality::Deployed.allows_uri(&issuer))
+        };
+        if locality == Locality::Deployed && elements.iter().any(is_local) {
+            let what =
+                "has an issuer of http, a client_secret or a client_key, which are for local configurations only";
+            reader.mistake("PROVIDERS", what);
+        }
         let entries: Vec<ProviderEntry> = elements
             .into_iter()
             .map(|element| {
@@ -387,7 +405,7 @@ fn origin_of(url: &str) -> Option<String> {
 /// Where the keys that seal flows come from.
 #[derive(Debug)]
 pub enum FlowKeysSource {
-    /// `FLOW_KEYS`: in the environment, local configurations only.
+    /// `FLOW_KEYS`: in the environment, local configurations only ([`Site::read`]).
     Given(FlowKeys),
     /// `FLOW_KEYS_ARN`: a secret in Secrets Manager.
     Secret(String),
@@ -400,17 +418,10 @@ impl FlowKeysSource {
             (Some(_), Some(_)) => reader.mistake("FLOW_KEYS", "and FLOW_KEYS_ARN exclude each other"),
             (None, None) => reader.mistake("FLOW_KEYS_ARN", "is missing"),
             (None, Some(arn)) => return Some(Self::Secret(arn.to_owned())),
-            (Some(keys), None) => {
-                let site = site?;
-                if site.locality == Locality::Deployed {
-                    reader.mistake("FLOW_KEYS", "is for local configurations only; use FLOW_KEYS_ARN");
-                } else {
-                    match FlowKeys::parse(keys, &site.origin) {
-                        Ok(keys) => return Some(Self::Given(keys)),
-                        Err(error) => reader.mistake("FLOW_KEYS", format_args!("is unusable: {error}")),
-                    }
-                }
-            }
+            (Some(keys), None) => match FlowKeys::parse(keys, &site?.origin) {
+                Ok(keys) => return Some(Self::Given(keys)),
+                Err(error) => reader.mistake("FLOW_KEYS", format_args!("is unusable: {error}")),
+            },
         }
         None
     }

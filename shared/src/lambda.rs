@@ -5,7 +5,6 @@
 
 use std::{
     borrow::Cow,
-    convert::Infallible,
     error::Error,
     fmt,
     process::ExitCode,
@@ -68,7 +67,7 @@ impl<'de> Visitor<'de> for HeadersVisitor {
         let mut headers = HeaderMap::with_capacity(USUAL_HEADERS);
         while let Some((Text(name), Text(value))) = fields.next_entry()? {
             if let (Ok(name), Ok(value)) = (HeaderName::try_from(&*name), HeaderValue::try_from(&*value)) {
-                headers.insert(name, value);
+                headers.append(name, value);
             }
         }
         Ok(Headers(headers))
@@ -131,9 +130,25 @@ fn text(value: &HeaderValue) -> &str {
     value.to_str().unwrap_or_default()
 }
 
+/// The event is not one of an HTTP API with payload format 2.0. What is wrong with it is not told: it would be told in the event's own words.
+#[derive(Debug, PartialEq, Eq)]
+struct NotAnHttpEvent;
+
+impl From<NotAnHttpEvent> for Diagnostic {
+    fn from(NotAnHttpEvent: NotAnHttpEvent) -> Self {
+        Self {
+            error_type: "NotAnHttpEvent".to_owned(),
+            error_message: "the event is not one of an HTTP API with payload format 2.0".to_owned(),
+        }
+    }
+}
+
+fn read(event: &RawValue) -> Result<Event, NotAnHttpEvent> {
+    serde_json::from_str(event.get()).map_err(|_| NotAnHttpEvent)
+}
+
 /// The request that `event` tells of. `None` when it cannot come from API Gateway, which has checked method and encoding.
-fn request(event: &RawValue, context: Context, cold_start: bool) -> Option<Request> {
-    let event: Event = serde_json::from_str(event.get()).ok()?;
+fn request(event: Event, context: Context, cold_start: bool) -> Option<Request> {
     let method = Method::from_bytes(event.request_context.http.method.as_bytes()).ok()?;
     let body = event.body.unwrap_or_default();
     let body = if event.is_base64_encoded {
@@ -180,14 +195,14 @@ fn answer(response: Response<String>) -> Answer {
 pub async fn serve(respond: impl AsyncFn(Request) -> Response<String> + 'static) -> ExitCode {
     as_a_task(async move {
         let (respond, warm) = (&respond, &AtomicBool::new(false));
-        // `lambda_runtime` would note for each member of an event where in it that is, in case it cannot be read.
+        // As text: reading for an error that names where it is, `lambda_runtime` notes the path to every member.
         let handler = service_fn(async |event: LambdaEvent<Box<RawValue>>| {
             let cold_start = !warm.swap(true, Ordering::Relaxed);
-            let response = match request(&event.payload, event.context, cold_start) {
+            let response = match request(read(&event.payload)?, event.context, cold_start) {
                 Some(request) => respond(request).await,
                 None => Response::builder().status(400).body(String::new()).unwrap_or_default(),
             };
-            Ok::<_, Infallible>(answer(response))
+            Ok::<_, NotAnHttpEvent>(answer(response))
         });
         lambda_runtime::run(handler).await
     })
@@ -218,8 +233,7 @@ pub async fn serve_schedule<T: DeserializeOwned + 'static, E: Error>(
 
 /// Waits for `serving`, which ends when the Runtime API has gone away, and the environment with it.
 ///
-/// A task, because what `main` itself waits for is woken through the kernel even from its own thread: a write and a further poll for each
-/// answer that comes in.
+/// A task, because what `main` itself waits for is looked at only after another poll of the kernel, at each answer that comes in.
 async fn as_a_task(serving: impl Future<Output = Result<(), lambda_runtime::Error>> + 'static) -> ExitCode {
     match spawn_local(serving).await {
         Ok(Ok(())) => ExitCode::SUCCESS,
@@ -280,7 +294,7 @@ mod tests {
             "isBase64Encoded": false
         });
         *event.pointer_mut(member).unwrap() = value;
-        request(&to_raw_value(&event).unwrap(), context(), false)
+        request(read(&to_raw_value(&event).unwrap()).unwrap(), context(), false)
     }
 
     #[test]
@@ -294,17 +308,19 @@ mod tests {
             "isBase64Encoded": true,
             "requestContext": {"http": {"method": "POST"}}
         });
-        let request = super::request(&to_raw_value(&event).unwrap(), context(), false).unwrap();
+        let read = |event: &Value| read(&to_raw_value(event).unwrap());
+        let request = super::request(read(&event).unwrap(), context(), false).unwrap();
         let header = |name| request.headers.get(name).unwrap().as_bytes();
         assert_eq!(header("cookie"), b"a=1; b=2");
         assert_eq!(header("x-escaped"), "\u{e9} \"".as_bytes());
         assert_eq!(header("accept"), b"a, b");
         assert_eq!((request.method.as_str(), request.raw_query()), ("POST", ""));
 
-        for wrong in [json!("not base64"), json!(1)] {
-            event["body"] = wrong;
-            assert!(super::request(&to_raw_value(&event).unwrap(), context(), false).is_none());
-        }
+        event["body"] = json!("not base64");
+        assert!(super::request(read(&event).unwrap(), context(), false).is_none());
+        event["body"] = json!(1);
+        assert_eq!(read(&event).err(), Some(NotAnHttpEvent));
+        assert_eq!(read(&json!({"source": "aws.events"})).err(), Some(NotAnHttpEvent));
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! The one HTTPS client: provider, JWKS, Secrets Manager and KMS are all called through it.
 //!
 //! It follows no redirect (a `307` from a token endpoint would post the code to another host), asks no proxy, decompresses
-//! nothing, and reads no answer beyond its bound. Nothing is ever sent twice: a code can be redeemed only once. The connection of
-//! the last call is kept for the next, but not for long: a Lambda environment is frozen between two requests and does not notice when
+//! nothing, and reads no answer beyond its bound. Nothing is ever sent twice: a code can be redeemed only once. A connection
+//! serves the next call to the same origin, but not for long: a Lambda environment is frozen between two requests and does not notice when
 //! the other side hangs up (docs/decisions/0008-kept-connections.md).
 
 use std::{
@@ -37,7 +37,7 @@ use tower_service::Service;
 
 use crate::{
     additional_roots::AdditionalRoots,
-    clock::{Clock, SystemClock, Timestamp},
+    clock::{Clock, Deadline, SystemClock, Timestamp},
 };
 
 #[cfg(test)]
@@ -46,8 +46,11 @@ pub(crate) mod scripted_server;
 /// How long connecting may take, TLS included (contract section 9).
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How long a connection is kept idle: less than the five seconds after which the first servers hang up.
+/// How long after its last answer a connection is used again: less than the five seconds after which Apache and Node hang up.
 const KEPT_FOR: Duration = Duration::from_secs(4);
+
+/// How many connections are kept, of as many origins: those of a provider or two and of AWS.
+const MOST_KEPT: usize = 4;
 
 /// The longest header section of an answer, and the most that is read at once.
 const MAX_HEAD_BYTES: usize = 32 * 1024;
@@ -143,7 +146,7 @@ pub enum OutboundError {
 pub struct HttpClient {
     locality: Locality,
     connector: HttpsConnector<HttpConnector<Resolver>>,
-    kept: Arc<Mutex<Option<Kept>>>,
+    kept: Arc<Mutex<Vec<Kept>>>,
 }
 
 /// A connection that the next call to the same origin may use.
@@ -152,6 +155,8 @@ struct Kept {
     scheme: Scheme,
     authority: Authority,
     since: Timestamp,
+    /// [`KEPT_FOR`] by the other clock.
+    until: Deadline,
 }
 
 struct Connection {
@@ -161,11 +166,13 @@ struct Connection {
 }
 
 impl Kept {
-    /// Whether a call to `url` at `now` can have it. Time spent frozen counts, so that it is the wall clock's.
-    fn serves(&self, url: &Uri, now: Timestamp) -> bool {
-        url.scheme() == Some(&self.scheme)
-            && url.authority() == Some(&self.authority)
-            && (self.since..self.since.plus(KEPT_FOR)).contains(&now)
+    /// Whether it may be used at `now`. The wall clock counts time spent frozen, and the other one cannot be set back.
+    fn is_fresh(&self, now: Timestamp) -> bool {
+        (self.since..self.since.plus(KEPT_FOR)).contains(&now) && !self.until.left().is_zero()
+    }
+
+    fn is_to(&self, url: &Uri) -> bool {
+        url.scheme() == Some(&self.scheme) && url.authority() == Some(&self.authority)
     }
 }
 
@@ -268,20 +275,28 @@ impl HttpClient {
         let (head, body) = answer.into_parts();
         let body = read(body, max_bytes).await?;
         if let (Some(scheme), Some(authority)) = (url.scheme(), url.authority()) {
-            *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(Kept {
+            let mut all = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+            if all.len() == MOST_KEPT {
+                all.remove(0);
+            }
+            all.push(Kept {
                 connection,
                 scheme: scheme.clone(),
                 authority: authority.clone(),
                 since: SystemClock.now(),
+                until: Deadline::within(KEPT_FOR),
             });
         }
         Ok(Response::from_parts(head, body))
     }
 
-    /// The kept connection, when a call to `url` can have it; otherwise it is closed.
+    /// A kept connection to the origin of `url`. Those that were kept too long are closed.
     fn take_kept(&self, url: &Uri) -> Option<Connection> {
-        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner).take()?;
-        kept.serves(url, SystemClock.now()).then_some(kept.connection)
+        let now = SystemClock.now();
+        let mut all = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        all.retain(|kept| kept.is_fresh(now));
+        let index = all.iter().position(|kept| kept.is_to(url))?;
+        Some(all.remove(index).connection)
     }
 }
 

@@ -43,6 +43,25 @@ async fn a_cookie_that_we_did_not_seal_is_nothing() {
 }
 
 #[tokio::test]
+async fn the_page_tells_what_went_wrong_before() {
+    let stack = Setup::new(Engine::Embedded, Magento::Development).start().await;
+    let asked = stack.asked_to_confirm(Person::Bruno, Person::Bruno).await;
+    let shown = |query: &str| {
+        let url = stack.at(&format!("{CONFIRM}{query}"));
+        asked.browser().following_a_link_from(asked.url().as_str(), &url).send()
+    };
+
+    let told = shown("?sso=temporarily_unavailable&request_id=JKJaXmPLvHcESHA%3D")
+        .await
+        .page();
+    assert!(told.text.contains("Try again in a few seconds."), "{}", told.text);
+    assert!(told.text.contains("JKJaXmPLvHcESHA="), "{}", told.text);
+    assert_eq!(told.forms.len(), 1);
+    let repeated = shown("?sso=cancelled&sso=cancelled").await;
+    assert_eq!(repeated.status, 400, "{repeated:?}");
+}
+
+#[tokio::test]
 async fn a_decision_is_one_of_two_words_in_a_form() {
     let stack = Setup::new(Engine::Embedded, Magento::Development).start().await;
     let asked = stack.asked_to_confirm(Person::Bruno, Person::Bruno).await;

@@ -134,7 +134,7 @@ impl App {
     ) -> Result<Self, ConfigError> {
         let mut reader = Reader::new(environment);
         let site = Site::read(&mut reader);
-        let providers = ProviderDirectory::read(&mut reader);
+        let providers = ProviderDirectory::read(&mut reader, site.as_ref());
         let table = Table::read(&mut reader);
         let linking_required = read_linking_required(&mut reader);
         let app = (|| {

@@ -15,7 +15,7 @@ use account_linking::{
         exchange::{Answer, Audience, Destination, Exchange},
         page,
         problem::{ErrorCode, Refusal},
-        request::{MalformedRequest, Parameters, Request},
+        request::{self, MalformedRequest, Parameters, Request},
         same_origin::{self, CrossOrigin},
         texts::Language,
         views::ConfirmView,
@@ -128,7 +128,7 @@ impl App {
         let mut reader = Reader::new(environment);
         let site = Site::read(&mut reader);
         let sessions = Sessions::read(&mut reader, site.as_ref());
-        let providers = ProviderDirectory::read(&mut reader);
+        let providers = ProviderDirectory::read(&mut reader, site.as_ref());
         let flow_keys = FlowKeyRing::read(&mut reader, site.as_ref());
         let table = Table::read(&mut reader);
         let app = (|| {
@@ -226,6 +226,9 @@ async fn show(
     identity: &Identity,
 ) -> Result<Answer, ConfirmError> {
     let request = exchange.request;
+    let parameters = request.query();
+    let outcome = parameters.one("sso")?;
+    let reference = parameters.one("request_id")?.and_then(request::id_in_url);
     let replaced = if pending.replace {
         let record = app
             .table
@@ -241,6 +244,8 @@ async fn show(
         Audience::Navigation => page::confirm(
             &view,
             &provider.name,
+            outcome,
+            reference,
             Language::of(&request.headers),
             app.site.settings.as_str(),
         ),

@@ -78,7 +78,7 @@ impl App {
         let mut reader = Reader::new(environment);
         let site = Site::read(&mut reader);
         let sessions = Sessions::read(&mut reader, site.as_ref());
-        let providers = ProviderDirectory::read(&mut reader);
+        let providers = ProviderDirectory::read(&mut reader, site.as_ref());
         let table = Table::read(&mut reader);
         let linking_required = read_linking_required(&mut reader);
         let reauthenticate_after = read_reauthenticate_after(&mut reader);

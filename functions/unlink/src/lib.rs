@@ -91,7 +91,7 @@ impl App {
         let mut reader = Reader::new(environment);
         let site = Site::read(&mut reader);
         let sessions = Sessions::read(&mut reader, site.as_ref());
-        let providers = ProviderDirectory::read(&mut reader);
+        let providers = ProviderDirectory::read(&mut reader, site.as_ref());
         let table = Table::read(&mut reader);
         let reauthenticate_after = read_reauthenticate_after(&mut reader);
         let app = (|| {

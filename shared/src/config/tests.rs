@@ -43,7 +43,7 @@ fn every_mistake_is_reported_at_once_and_by_name() {
     let site = Site::read(&mut reader);
     let _ = read_sign_in_complete(&mut reader, site.as_ref());
     let _ = FlowKeysSource::read(&mut reader, site.as_ref());
-    let _ = ProviderDirectory::read(&mut reader);
+    let _ = ProviderDirectory::read(&mut reader, site.as_ref());
     let _ = (ConfirmLink::read(&mut reader), read_reauthenticate_after(&mut reader));
     let _ = (read_provider_timeout(&mut reader), read_linking_required(&mut reader));
     let ConfigError(mistakes) = reader.finish(site).unwrap_err();
@@ -155,6 +155,41 @@ fn flow_keys_in_the_environment_are_for_local_configurations_only() {
     };
     assert!(read("http://a.localhost"));
     assert!(!read("https://a.example"));
+
+    let page = "https://a.example/user";
+    let never_sealing = site(&[
+        ("PUBLIC_ORIGIN", "https://a.example"),
+        ("SETTINGS_URL", page),
+        ("SIGN_IN_URL", page),
+        keys,
+    ]);
+    let mistake = "FLOW_KEYS is for local configurations only; use FLOW_KEYS_ARN";
+    assert_eq!(never_sealing.unwrap_err().0, [mistake]);
+}
+
+#[test]
+fn http_and_credentials_in_providers_are_for_local_configurations_only() {
+    let is_refused = |origin, issuer: &str, more: &str| {
+        let entry = format!(r#"[{{"id":"magento","name":"Magento.com","issuer":"{issuer}","client_id":"c"{more}}}]"#);
+        let environment = environment(&[("PROVIDERS", &entry)]);
+        let mut reader = Reader::new(&environment);
+        let directory = ProviderDirectory::read(&mut reader, Some(&site_at(origin)));
+        reader.finish(directory).is_err()
+    };
+    let (local, deployed) = ("http://accounts.localhost", "https://accounts.example");
+    assert!(!is_refused(
+        deployed,
+        "https://id.example",
+        r#","client_secret_arn":"arn""#
+    ));
+    for (issuer, more) in [
+        ("https://id.example", r#","client_secret":"secret""#),
+        ("https://id.example", r#","client_key":{}"#),
+        ("http://magento.localhost", ""),
+    ] {
+        assert!(is_refused(deployed, issuer, more), "{issuer} {more}");
+        assert!(!is_refused(local, issuer, more), "{issuer} {more}");
+    }
 }
 
 #[test]
@@ -164,7 +199,7 @@ fn a_provider_is_found_by_its_exact_id() {
         r#"[{"id":"magento","name":"Magento.com","issuer":"https://id.magento.example/x","client_id":"c"}]"#,
     )]);
     let mut reader = Reader::new(&environment);
-    let directory = ProviderDirectory::read(&mut reader).unwrap();
+    let directory = ProviderDirectory::read(&mut reader, None).unwrap();
     assert_eq!(
         directory.find("magento").unwrap().form_origins,
         ["https://id.magento.example"]

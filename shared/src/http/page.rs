@@ -13,7 +13,7 @@ use ring::digest;
 use super::{
     html::{Attribute, Html},
     problem::ErrorCode,
-    texts::{Language, fill},
+    texts::{Language, OutcomeText, fill},
 };
 
 mod confirm;
@@ -141,6 +141,38 @@ impl<'a> Writer<'a> {
 
     fn say_with(&self, template: &str, name: &str, value: &str) -> String {
         fill(template, &[("provider", self.provider), (name, value)])
+    }
+
+    /// What happened, as a URL claims.
+    fn message(&self, outcome: &str, reference: Option<&str>) -> Html {
+        let OutcomeText { title, next_step } = self.language.texts().outcome(outcome);
+        let mut children = vec![
+            paragraph("sso-message-title", &self.say(title)),
+            paragraph("", &self.say(next_step)),
+        ];
+        if outcome == "confirm" {
+            let label = Html::text(&self.language.texts().section.show_confirm);
+            children.push(element("p", "", [Html::element("a", &[("href", "confirm")], [label])]));
+        }
+        if let Some(reference) = reference {
+            let template = &self.language.texts().section.request_id;
+            children.push(paragraph("sso-subdued", &fill(template, &[("request_id", reference)])));
+        }
+        let success = if linked_after(outcome).is_some() {
+            "true"
+        } else {
+            "false"
+        };
+        Html::element("div", &[("class", "sso-message"), ("data-success", success)], children)
+    }
+}
+
+/// Whether the account is linked after `outcome`, which is a success; `None` of any other.
+fn linked_after(outcome: &str) -> Option<bool> {
+    match outcome {
+        "linked" | "switched" => Some(true),
+        "unlinked" => Some(false),
+        _ => None,
     }
 }
 

@@ -31,28 +31,19 @@ pub(crate) enum Answer {
 }
 
 impl Answer {
-    /// A well-formed answer.
+    /// A well-formed answer, after which the connection is closed, as it says.
     pub(crate) fn new(status: u16, content_type: &str, body: &str) -> Self {
-        let length = body.len();
-        Self::Bytes(
-            format!(
-                "HTTP/1.1 {status} Status\r\nContent-Type: {content_type}\r\nContent-Length: {length}\r\n\r\n{body}"
-            )
-            .into_bytes(),
-        )
+        Self::Bytes(well_formed(status, content_type, body, "Connection: close\r\n"))
+    }
+
+    /// A JSON answer whose connection stays for the next request.
+    pub(crate) fn then_next(status: u16, body: &str) -> Self {
+        Self::ThenNext(well_formed(status, "application/json", body, ""))
     }
 
     /// A JSON answer.
     pub(crate) fn json(status: u16, body: &str) -> Self {
         Self::new(status, "application/json", body)
-    }
-
-    /// This answer, whose connection stays for the next request.
-    pub(crate) fn then_next(self) -> Self {
-        match self {
-            Self::Bytes(bytes) => Self::ThenNext(bytes),
-            other => other,
-        }
     }
 
     /// An endless body behind the header field `framing`.
@@ -68,6 +59,12 @@ impl Answer {
             piece.into_bytes(),
         )
     }
+}
+
+fn well_formed(status: u16, content_type: &str, body: &str, more: &str) -> Vec<u8> {
+    let length = body.len();
+    format!("HTTP/1.1 {status} Status\r\nContent-Type: {content_type}\r\nContent-Length: {length}\r\n{more}\r\n{body}")
+        .into_bytes()
 }
 
 /// A request as it came.
@@ -202,30 +199,25 @@ async fn serve(
         match answer {
             Answer::ThenNext(bytes) => {
                 let _ = stream.write_all(&bytes).await;
+                continue;
             }
-            last => return end(stream, last).await,
-        }
-    }
-}
-
-/// Gives the connection's last answer.
-async fn end(mut stream: TcpStream, answer: Answer) {
-    match answer {
-        Answer::Bytes(bytes) | Answer::ThenNext(bytes) => {
-            let _ = stream.write_all(&bytes).await;
-        }
-        Answer::ThenSilence(bytes) => {
-            let _ = stream.write_all(&bytes).await;
-            std::future::pending::<()>().await;
-        }
-        Answer::Flood(head, piece) => {
-            let mut outcome = stream.write_all(&head).await;
-            while outcome.is_ok() {
-                outcome = stream.write_all(&piece).await;
+            Answer::Bytes(bytes) => {
+                let _ = stream.write_all(&bytes).await;
             }
+            Answer::ThenSilence(bytes) => {
+                let _ = stream.write_all(&bytes).await;
+                std::future::pending::<()>().await;
+            }
+            Answer::Flood(head, piece) => {
+                let mut outcome = stream.write_all(&head).await;
+                while outcome.is_ok() {
+                    outcome = stream.write_all(&piece).await;
+                }
+            }
+            Answer::Hangup => {}
+            Answer::Silence => std::future::pending().await,
         }
-        Answer::Hangup => {}
-        Answer::Silence => std::future::pending().await,
+        return;
     }
 }
 

@@ -271,7 +271,7 @@ fn connections(server: &ScriptedServer) -> Vec<usize> {
 
 #[tokio::test]
 async fn the_next_call_to_the_same_origin_has_the_same_connection() {
-    let server = ScriptedServer::start(vec![Answer::json(200, "{}").then_next(); 3]).await;
+    let server = ScriptedServer::start(vec![Answer::then_next(200, "{}"); 3]).await;
     let client = HttpClient::new(Locality::Local);
     for path in ["/jwks", "/token", "/token"] {
         get_by(&client, &server.url(path)).await.unwrap();
@@ -280,37 +280,41 @@ async fn the_next_call_to_the_same_origin_has_the_same_connection() {
 }
 
 #[tokio::test]
-async fn another_origin_has_a_connection_of_its_own() {
-    let server = ScriptedServer::start(vec![Answer::json(200, "{}").then_next(); 2]).await;
+async fn a_connection_is_fresh_for_four_seconds_of_either_clock() {
+    let server = ScriptedServer::start([Answer::then_next(200, "{}")]).await;
     let client = HttpClient::new(Locality::Local);
     get_by(&client, &server.url("/")).await.unwrap();
-    // Another name of the same machine.
-    get_by(&client, &format!("http://adobe.localhost:{}/", server.port()))
-        .await
-        .unwrap();
-    assert_eq!(connections(&server), [0, 1]);
-}
 
-#[tokio::test]
-async fn a_connection_is_kept_for_four_seconds_of_the_wall_clock() {
-    let server = ScriptedServer::start([Answer::json(200, "{}").then_next()]).await;
-    let client = HttpClient::new(Locality::Local);
-    let url = server.url("/");
-    get_by(&client, &url).await.unwrap();
-
-    let kept = client.kept.lock().unwrap().take().unwrap();
-    let is_kept = |now| kept.serves(&url.parse().unwrap(), now);
-    assert!(is_kept(kept.since));
-    assert!(is_kept(kept.since.plus(Duration::from_millis(3999))));
-    assert!(!is_kept(kept.since.plus(Duration::from_secs(4))));
+    let kept = client.kept.lock().unwrap().remove(0);
+    assert!(kept.is_fresh(kept.since));
+    assert!(kept.is_fresh(kept.since.plus(Duration::from_millis(3999))));
     assert!(
-        !is_kept(kept.since.minus(Duration::from_millis(1))),
+        !kept.is_fresh(kept.since.plus(Duration::from_secs(4))),
+        "as after being frozen"
+    );
+    assert!(
+        !kept.is_fresh(kept.since.minus(Duration::from_millis(1))),
         "the clock was set back"
     );
+    tokio::time::pause();
+    tokio::time::advance(KEPT_FOR).await;
+    assert!(!kept.is_fresh(kept.since));
 }
 
 #[tokio::test]
-async fn a_server_that_has_hung_up_is_connected_to_anew() {
+async fn each_origin_has_a_connection_and_of_too_many_the_oldest_is_closed() {
+    let server = ScriptedServer::start(vec![Answer::then_next(200, "{}"); 8]).await;
+    let client = HttpClient::new(Locality::Local);
+    for name in ["a", "b", "a", "c", "d", "e", "a", "b"] {
+        let url = format!("http://{name}.localhost:{}/", server.port());
+        get_by(&client, &url).await.unwrap();
+    }
+    // `b` was the oldest when `e` came.
+    assert_eq!(connections(&server), [0, 1, 0, 2, 3, 4, 0, 5]);
+}
+
+#[tokio::test]
+async fn a_server_that_says_that_it_hangs_up_is_connected_to_anew() {
     let server = ScriptedServer::start(vec![Answer::json(200, "{}"); 2]).await;
     let client = HttpClient::new(Locality::Local);
     for _ in 0..2 {
@@ -320,8 +324,22 @@ async fn a_server_that_has_hung_up_is_connected_to_anew() {
 }
 
 #[tokio::test]
+async fn a_server_that_has_hung_up_without_a_word_is_connected_to_anew() {
+    let silent = Answer::Bytes(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n".to_vec());
+    let server = ScriptedServer::start(vec![silent; 2]).await;
+    let client = HttpClient::new(Locality::Local);
+    get_by(&client, &server.url("/")).await.unwrap();
+    let has_heard = || client.kept.lock().unwrap()[0].connection.sender.is_closed();
+    while !has_heard() {
+        tokio::task::yield_now().await;
+    }
+    get_by(&client, &server.url("/")).await.unwrap();
+    assert_eq!(connections(&server), [0, 1]);
+}
+
+#[tokio::test]
 async fn what_was_written_to_a_kept_connection_is_not_written_again() {
-    let server = ScriptedServer::start([Answer::json(200, "{}").then_next(), Answer::Hangup]).await;
+    let server = ScriptedServer::start([Answer::then_next(200, "{}"), Answer::Hangup]).await;
     let client = HttpClient::new(Locality::Local);
     get_by(&client, &server.url("/")).await.unwrap();
     let lost = get_by(&client, &server.url("/")).await;
@@ -331,7 +349,7 @@ async fn what_was_written_to_a_kept_connection_is_not_written_again() {
 
 #[tokio::test]
 async fn a_connection_whose_answer_was_not_read_to_its_end_is_not_kept() {
-    let too_long = Answer::new(200, "text/plain", &"x".repeat(1001)).then_next();
+    let too_long = Answer::then_next(200, &"x".repeat(1001));
     let server = ScriptedServer::start([too_long, Answer::json(200, "{}")]).await;
     let client = HttpClient::new(Locality::Local);
     get_by(&client, &server.url("/")).await.unwrap_err();

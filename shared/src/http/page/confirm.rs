@@ -8,16 +8,31 @@ use super::{
         texts::{Language, fill, time_of_day},
         views::{ConfirmView, MaskedEmail},
     },
-    FormTargets, Writer, button, element, form, paragraph, respond,
+    FormTargets, Writer, button, element, form, linked_after, paragraph, respond,
 };
 use crate::identity::EmailAddress;
 
-/// The two accounts and the decision about them.
+/// The two accounts and the decision about them, below what a URL claims that went wrong before.
 #[must_use]
-pub fn confirm(view: &ConfirmView, provider_name: &str, language: Language, settings_url: &str) -> Response<String> {
+pub fn confirm(
+    view: &ConfirmView,
+    provider_name: &str,
+    outcome: Option<&str>,
+    reference: Option<&str>,
+    language: Language,
+    settings_url: &str,
+) -> Response<String> {
     let writer = Writer::new(language, provider_name);
     let title = &language.texts().section.title;
-    let contents = vec![element("h1", "", [Html::text(title)]), writer.confirmation(view)];
+    let mut contents = vec![element("h1", "", [Html::text(title)])];
+    // That it waits to be confirmed is what this page is, and that something is linked or unlinked it cannot know.
+    let went_wrong = |outcome: &&str| *outcome != "confirm" && linked_after(outcome).is_none();
+    contents.extend(
+        outcome
+            .filter(went_wrong)
+            .map(|outcome| writer.message(outcome, reference)),
+    );
+    contents.push(writer.confirmation(view));
     respond(
         StatusCode::OK,
         language,
@@ -103,7 +118,7 @@ mod tests {
 
     #[test]
     fn a_confirmation_names_both_accounts_and_carries_what_was_shown() {
-        let body = confirm(&confirm_view(), "Magento.com", Language::English, SETTINGS).into_body();
+        let body = confirm(&confirm_view(), "Magento.com", None, None, Language::English, SETTINGS).into_body();
         for expected in [
             "<h2>Connect these two accounts?</h2>",
             "<dt>Cloud account</dt><dd>maria@cloud.example</dd>",
@@ -131,7 +146,7 @@ mod tests {
             }),
             ..confirm_view()
         };
-        let body = confirm(&view, "Magento.com", Language::English, SETTINGS).into_body();
+        let body = confirm(&view, "Magento.com", None, None, Language::English, SETTINGS).into_body();
         for expected in [
             "<h2>Switch to this Magento.com account?</h2>",
             "<dd>e-mail address not known</dd>",
@@ -140,6 +155,29 @@ mod tests {
             r#"value="link">Switch</button>"#,
         ] {
             assert!(body.contains(expected), "{expected}");
+        }
+    }
+
+    #[test]
+    fn what_went_wrong_before_is_told_and_nothing_that_this_page_cannot_know() {
+        let body = |outcome| {
+            let reference = Some("JKJaXmPLvHcESHA=");
+            confirm(
+                &confirm_view(),
+                "Magento.com",
+                Some(outcome),
+                reference,
+                Language::English,
+                SETTINGS,
+            )
+            .into_body()
+        };
+        let wrong = body("temporarily_unavailable");
+        let text = &Language::English.texts().outcome("temporarily_unavailable").title;
+        assert!(wrong.contains(r#"data-success="false""#) && wrong.contains(text.as_str()));
+        assert!(wrong.contains("Reference for support: JKJaXmPLvHcESHA="));
+        for claim in ["linked", "switched", "unlinked", "confirm"] {
+            assert!(!body(claim).contains("sso-message-title\">"), "{claim}");
         }
     }
 
@@ -156,7 +194,7 @@ mod tests {
             confirmation: HOSTILE.to_owned(),
             ..confirm_view()
         };
-        let page = confirm(&view, HOSTILE, Language::French, HOSTILE).into_body();
+        let page = confirm(&view, HOSTILE, None, None, Language::French, HOSTILE).into_body();
         assert!(!page.contains("<script"));
         assert_eq!(page.matches(HARMLESS).count(), 7);
     }

@@ -5,10 +5,10 @@ use http::{Response, StatusCode};
 use super::{
     super::{
         html::Html,
-        texts::{Language, OutcomeText, fill},
+        texts::{Language, fill},
         views::{LinkView, MaskedEmail, RequirementView, StatusView},
     },
-    FormTargets, Writer, button, element, form, paragraph, respond,
+    FormTargets, Writer, button, element, form, linked_after, paragraph, respond,
 };
 use crate::identity::EmailAddress;
 
@@ -26,7 +26,9 @@ pub fn status(
     let writer = Writer::new(language, &view.provider.name);
     let title = &language.texts().section.title;
     let mut contents = vec![element("h1", "", [Html::text(title)])];
-    contents.extend(writer.message(outcome, reference, view.link.is_some()));
+    // Success is told only when the link agrees: anybody can write a URL.
+    let agrees = |outcome: &&str| linked_after(outcome).is_none_or(|linked| linked == view.link.is_some());
+    contents.extend(outcome.filter(agrees).map(|outcome| writer.message(outcome, reference)));
     let facts = writer.facts(view.link.as_ref(), view.requirement);
     contents.push(element(
         "div",
@@ -44,38 +46,6 @@ pub fn status(
 }
 
 impl Writer<'_> {
-    /// What happened, as a URL claims. Success is told only when `is_linked` agrees.
-    fn message(&self, outcome: Option<&str>, reference: Option<&str>, is_linked: bool) -> Option<Html> {
-        let outcome = outcome?;
-        let linked_after = match outcome {
-            "linked" | "switched" => Some(true),
-            "unlinked" => Some(false),
-            _ => None,
-        };
-        if linked_after.is_some_and(|linked_after| linked_after != is_linked) {
-            return None;
-        }
-        let OutcomeText { title, next_step } = self.language.texts().outcome(outcome);
-        let mut children = vec![
-            paragraph("sso-message-title", &self.say(title)),
-            paragraph("", &self.say(next_step)),
-        ];
-        if outcome == "confirm" {
-            let label = Html::text(&self.language.texts().section.show_confirm);
-            children.push(element("p", "", [Html::element("a", &[("href", "confirm")], [label])]));
-        }
-        if let Some(reference) = reference {
-            let template = &self.language.texts().section.request_id;
-            children.push(paragraph("sso-subdued", &fill(template, &[("request_id", reference)])));
-        }
-        let success = if linked_after.is_some() { "true" } else { "false" };
-        Some(Html::element(
-            "div",
-            &[("class", "sso-message"), ("data-success", success)],
-            children,
-        ))
-    }
-
     /// What is known: the provider, the status, the link, the requirement.
     fn facts(&self, link: Option<&LinkView>, requirement: RequirementView) -> Vec<Html> {
         let (texts, section) = (self.language.texts(), &self.language.texts().section);

@@ -1,6 +1,6 @@
 //! The least that a Lambda function behind an HTTP API can be: it answers 200 and nothing else.
 //!
-//! It has the functions' own runtime and profile, so that a ratio to it says what a function does, not how it was built.
+//! It is written as `lambda_http` would have it, and built with the functions' profile for one thread, as they are.
 
 use std::convert::Infallible;
 

@@ -139,3 +139,6 @@ impl FlowKeyRing {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,7 +10,6 @@ const locale = language === "fr" ? "fr" : "en-GB";
 /** The outcomes that went well, and whether the account is linked after them. */
 const successes = new Map([
   ["linked", true],
-  ["switched", true],
   ["unlinked", false],
 ]);
 

@@ -170,7 +170,7 @@ impl<'a> Writer<'a> {
 /// Whether the account is linked after `outcome`, which is a success; `None` of any other.
 fn linked_after(outcome: &str) -> Option<bool> {
     match outcome {
-        "linked" | "switched" => Some(true),
+        "linked" => Some(true),
         "unlinked" => Some(false),
         _ => None,
     }

@@ -176,7 +176,7 @@ mod tests {
         let text = &Language::English.texts().outcome("temporarily_unavailable").title;
         assert!(wrong.contains(r#"data-success="false""#) && wrong.contains(text.as_str()));
         assert!(wrong.contains("Reference for support: JKJaXmPLvHcESHA="));
-        for claim in ["linked", "switched", "unlinked", "confirm"] {
+        for claim in ["linked", "unlinked", "confirm"] {
             assert!(!body(claim).contains("sso-message-title\">"), "{claim}");
         }
     }

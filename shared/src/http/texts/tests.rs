@@ -65,7 +65,7 @@ fn every_error_code_has_a_text_and_a_next_step_that_need_no_context() {
             .filter(|name| ErrorCode::ALL.iter().all(|code| code.as_str() != *name))
             .map(String::as_str)
             .collect();
-        assert_eq!(others, BTreeSet::from(["confirm", "linked", "switched", "unlinked"]));
+        assert_eq!(others, BTreeSet::from(["confirm", "linked", "unlinked"]));
     }
 }
 

@@ -418,8 +418,9 @@ impl FlowKeysSource {
             (Some(_), Some(_)) => reader.mistake("FLOW_KEYS", "and FLOW_KEYS_ARN exclude each other"),
             (None, None) => reader.mistake("FLOW_KEYS_ARN", "is missing"),
             (None, Some(arn)) => return Some(Self::Secret(arn.to_owned())),
-            (Some(keys), None) => match FlowKeys::parse(keys, &site?.origin) {
-                Ok(keys) => return Some(Self::Given(keys)),
+            // Whatever is wrong with the site, what is wrong with the keys is told too.
+            (Some(keys), None) => match FlowKeys::parse(keys, site.map_or("", |site| &site.origin)) {
+                Ok(keys) => return site.map(|_| Self::Given(keys)),
                 Err(error) => reader.mistake("FLOW_KEYS", format_args!("is unusable: {error}")),
             },
         }

@@ -168,6 +168,15 @@ fn flow_keys_in_the_environment_are_for_local_configurations_only() {
 }
 
 #[test]
+fn what_is_wrong_with_the_keys_is_told_beside_what_is_wrong_with_the_site() {
+    let environment = environment(&[("PUBLIC_ORIGIN", "nowhere"), ("FLOW_KEYS", "secret")]);
+    let mut reader = Reader::new(&environment);
+    assert!(FlowKeysSource::read(&mut reader, None).is_none());
+    let ConfigError(mistakes) = reader.finish(None::<Site>).unwrap_err();
+    assert!(mistakes[0].starts_with("FLOW_KEYS is unusable: "), "{mistakes:?}");
+}
+
+#[test]
 fn http_and_credentials_in_providers_are_for_local_configurations_only() {
     let is_refused = |origin, issuer: &str, more: &str| {
         let entry = format!(r#"[{{"id":"magento","name":"Magento.com","issuer":"{issuer}","client_id":"c"{more}}}]"#);

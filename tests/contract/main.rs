@@ -37,6 +37,7 @@ async fn every_answer_is_documented_and_every_documented_answer_is_given() {
         account_policy_answers().await,
         sign_in_and_redeem_ticket_answers().await,
         an_unreachable_provider().await,
+        unreachable_flow_keys().await,
     ] {
         for exchange in stack.transcript.exchanges() {
             if !exchange.url.as_str().starts_with(&stack.at("/sso/")) {
@@ -256,5 +257,18 @@ async fn an_unreachable_provider() -> Stack {
     let settings = stack.signed_in(Person::Alice).await;
     let answer = calls(&settings, Method::POST, "/sso/magento/start-link").await;
     assert_eq!(answer.problem(), "502 provider_unavailable");
+    stack
+}
+
+async fn unreachable_flow_keys() -> Stack {
+    let arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:flow-keys";
+    let stack = Setup::new(Engine::Embedded, Magento::Development)
+        .with("FLOW_KEYS_ARN", arn)
+        .with("AWS_ENDPOINT_URL_SECRETS_MANAGER", "http://magento.localhost:9")
+        .start()
+        .await;
+    let settings = stack.signed_in(Person::Alice).await;
+    let answer = calls(&settings, Method::POST, "/sso/magento/start-link").await;
+    assert_eq!(answer.problem(), "503 temporarily_unavailable");
     stack
 }

@@ -18,7 +18,7 @@ use tokio::net::TcpStream;
 use crate::engines::free_address;
 
 /// The variables of a function, as far as a local one has them (contract section 8), and those that Lambda sets for it.
-const VARIABLES: [&str; 22] = [
+const VARIABLES: [&str; 24] = [
     "ADDITIONAL_ROOTS",
     "PUBLIC_ORIGIN",
     "SETTINGS_URL",
@@ -28,6 +28,7 @@ const VARIABLES: [&str; 22] = [
     "TABLE_NAME",
     "PROVIDERS",
     "FLOW_KEYS",
+    "FLOW_KEYS_ARN",
     "SESSION_ISSUER",
     "SESSION_AUDIENCE",
     "SESSION_JWKS",
@@ -41,6 +42,7 @@ const VARIABLES: [&str; 22] = [
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
     "AWS_ENDPOINT_URL_DYNAMODB",
+    "AWS_ENDPOINT_URL_SECRETS_MANAGER",
 ];
 
 /// How long `cargo lambda watch` may take to listen.

@@ -11,16 +11,13 @@ use std::{
     io,
     net::{Ipv4Addr, SocketAddr},
     pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
 
 use bytes::Bytes;
-use http::{
-    HeaderValue, Request, Response, Uri, header,
-    uri::{Authority, Scheme},
-};
+use http::{HeaderValue, Request, Response, Uri, header, uri::Scheme};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::{body::Incoming, client::conn::http1};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -35,22 +32,16 @@ use tokio::{
 };
 use tower_service::Service;
 
-use crate::{
-    additional_roots::AdditionalRoots,
-    clock::{Clock, Deadline, SystemClock, Timestamp},
-};
+use self::kept::KeptConnections;
+use crate::additional_roots::AdditionalRoots;
+
+mod kept;
 
 #[cfg(test)]
 pub(crate) mod scripted_server;
 
 /// How long connecting may take, TLS included (contract section 9).
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// How long after its last answer a connection is used again: less than the five seconds after which Apache and Node hang up.
-const KEPT_FOR: Duration = Duration::from_secs(4);
-
-/// How many connections are kept, of as many origins: those of a provider or two and of AWS.
-const MOST_KEPT: usize = 4;
 
 /// The longest header section of an answer, and the most that is read at once.
 const MAX_HEAD_BYTES: usize = 32 * 1024;
@@ -146,34 +137,13 @@ pub enum OutboundError {
 pub struct HttpClient {
     locality: Locality,
     connector: HttpsConnector<HttpConnector<Resolver>>,
-    kept: Arc<Mutex<Vec<Kept>>>,
-}
-
-/// A connection that the next call to the same origin may use.
-struct Kept {
-    connection: Connection,
-    scheme: Scheme,
-    authority: Authority,
-    since: Timestamp,
-    /// [`KEPT_FOR`] by the other clock.
-    until: Deadline,
+    kept: KeptConnections,
 }
 
 struct Connection {
     sender: http1::SendRequest<Full<Bytes>>,
     /// What moves the bytes; ends when this is dropped, and the connection with it.
     _driver: JoinSet<hyper::Result<()>>,
-}
-
-impl Kept {
-    /// Whether it may be used at `now`. The wall clock counts time spent frozen, and the other one cannot be set back.
-    fn is_fresh(&self, now: Timestamp) -> bool {
-        (self.since..self.since.plus(KEPT_FOR)).contains(&now) && !self.until.left().is_zero()
-    }
-
-    fn is_to(&self, url: &Uri) -> bool {
-        url.scheme() == Some(&self.scheme) && url.authority() == Some(&self.authority)
-    }
 }
 
 impl HttpClient {
@@ -197,7 +167,7 @@ impl HttpClient {
         Self {
             locality,
             connector,
-            kept: Arc::default(),
+            kept: KeptConnections::default(),
         }
     }
 
@@ -224,7 +194,7 @@ impl HttpClient {
         max_bytes: usize,
     ) -> Result<Response<Vec<u8>>, OutboundError> {
         let mut request = on_the_wire(url, request)?;
-        if let Some(mut connection) = self.take_kept(url) {
+        if let Some(mut connection) = self.kept.take(url) {
             // The request comes back when the connection was closed, or not idle, before anything of it was written.
             match connection.sender.try_send_request(request).await {
                 Ok(answer) => return self.read(url, connection, answer, max_bytes).await,
@@ -274,29 +244,8 @@ impl HttpClient {
     ) -> Result<Response<Vec<u8>>, OutboundError> {
         let (head, body) = answer.into_parts();
         let body = read(body, max_bytes).await?;
-        if let (Some(scheme), Some(authority)) = (url.scheme(), url.authority()) {
-            let mut all = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-            if all.len() == MOST_KEPT {
-                all.remove(0);
-            }
-            all.push(Kept {
-                connection,
-                scheme: scheme.clone(),
-                authority: authority.clone(),
-                since: SystemClock.now(),
-                until: Deadline::within(KEPT_FOR),
-            });
-        }
+        self.kept.keep(url, connection);
         Ok(Response::from_parts(head, body))
-    }
-
-    /// A kept connection to the origin of `url`. Those that were kept too long are closed.
-    fn take_kept(&self, url: &Uri) -> Option<Connection> {
-        let now = SystemClock.now();
-        let mut all = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        all.retain(|kept| kept.is_fresh(now));
-        let index = all.iter().position(|kept| kept.is_to(url))?;
-        Some(all.remove(index).connection)
     }
 }
 

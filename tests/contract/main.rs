@@ -250,25 +250,29 @@ async fn sign_in_and_redeem_ticket_answers() -> Stack {
 async fn an_unreachable_provider() -> Stack {
     let provider = r#"[{"id": "magento", "name": "Magento.com", "issuer": "http://magento.localhost:9", "client_id": "c",
         "client_authentication": "none"}]"#;
-    let stack = Setup::new(Engine::Embedded, Magento::Development)
-        .with("PROVIDERS", provider)
-        .start()
-        .await;
-    let settings = stack.signed_in(Person::Alice).await;
-    let answer = calls(&settings, Method::POST, "/sso/magento/start-link").await;
-    assert_eq!(answer.problem(), "502 provider_unavailable");
-    stack
+    refuses_to_start_a_flow(&[("PROVIDERS", provider)], "502 provider_unavailable").await
 }
 
 async fn unreachable_flow_keys() -> Stack {
-    let arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:flow-keys";
-    let stack = Setup::new(Engine::Embedded, Magento::Development)
-        .with("FLOW_KEYS_ARN", arn)
-        .with("AWS_ENDPOINT_URL_SECRETS_MANAGER", "http://magento.localhost:9")
-        .start()
-        .await;
+    let variables = [
+        (
+            "FLOW_KEYS_ARN",
+            "arn:aws:secretsmanager:eu-west-1:123456789012:secret:flow-keys",
+        ),
+        ("AWS_ENDPOINT_URL_SECRETS_MANAGER", "http://magento.localhost:9"),
+    ];
+    refuses_to_start_a_flow(&variables, "503 temporarily_unavailable").await
+}
+
+/// A stack with `variables`, whose start-link answers `problem`.
+async fn refuses_to_start_a_flow(variables: &[(&str, &str)], problem: &str) -> Stack {
+    let mut setup = Setup::new(Engine::Embedded, Magento::Development);
+    for (name, value) in variables {
+        setup = setup.with(name, value);
+    }
+    let stack = setup.start().await;
     let settings = stack.signed_in(Person::Alice).await;
     let answer = calls(&settings, Method::POST, "/sso/magento/start-link").await;
-    assert_eq!(answer.problem(), "503 temporarily_unavailable");
+    assert_eq!(answer.problem(), problem);
     stack
 }

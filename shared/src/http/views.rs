@@ -319,4 +319,4 @@ fn rfc3339_or_null<S: Serializer>(instant: &Option<Timestamp>, serializer: S) ->
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -285,20 +285,20 @@ async fn a_connection_is_fresh_for_four_seconds_of_either_clock() {
     let client = HttpClient::new(Locality::Local);
     get_by(&client, &server.url("/")).await.unwrap();
 
-    let kept = client.kept.lock().unwrap().remove(0);
-    assert!(kept.is_fresh(kept.since));
-    assert!(kept.is_fresh(kept.since.plus(Duration::from_millis(3999))));
+    let connection = client.kept.all().remove(0);
+    assert!(connection.is_fresh(connection.since));
+    assert!(connection.is_fresh(connection.since.plus(Duration::from_millis(3999))));
     assert!(
-        !kept.is_fresh(kept.since.plus(Duration::from_secs(4))),
+        !connection.is_fresh(connection.since.plus(Duration::from_secs(4))),
         "as after being frozen"
     );
     assert!(
-        !kept.is_fresh(kept.since.minus(Duration::from_millis(1))),
+        !connection.is_fresh(connection.since.minus(Duration::from_millis(1))),
         "the clock was set back"
     );
     tokio::time::pause();
-    tokio::time::advance(KEPT_FOR).await;
-    assert!(!kept.is_fresh(kept.since));
+    tokio::time::advance(kept::KEPT_FOR).await;
+    assert!(!connection.is_fresh(connection.since));
 }
 
 #[tokio::test]
@@ -329,7 +329,7 @@ async fn a_server_that_has_hung_up_without_a_word_is_connected_to_anew() {
     let server = ScriptedServer::start(vec![silent; 2]).await;
     let client = HttpClient::new(Locality::Local);
     get_by(&client, &server.url("/")).await.unwrap();
-    let has_heard = || client.kept.lock().unwrap()[0].connection.sender.is_closed();
+    let has_heard = || client.kept.all()[0].connection.sender.is_closed();
     while !has_heard() {
         tokio::task::yield_now().await;
     }

@@ -95,26 +95,11 @@ impl Writer<'_> {
 mod tests {
     use super::{
         super::{
-            super::views::*,
-            tests::{HARMLESS, HOSTILE, SETTINGS, email, instant},
+            super::views::{tests::confirm_view, *},
+            tests::{HARMLESS, HOSTILE, SETTINGS, email},
         },
         *,
     };
-
-    fn confirm_view() -> ConfirmView {
-        ConfirmView {
-            account: AccountView {
-                email: Some(email("maria@cloud.example")),
-            },
-            identity: ConfirmIdentityView {
-                email: Some(email("maria@shop.example")),
-                email_verified: true,
-            },
-            expires_at: instant("2020-03-02T10:21:12Z"),
-            replacing: None,
-            confirmation: "AAAAAAAAAAAAAAAAAAAAAA".to_owned(),
-        }
-    }
 
     #[test]
     fn a_confirmation_names_both_accounts_and_carries_what_was_shown() {

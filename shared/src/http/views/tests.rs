@@ -119,9 +119,9 @@ fn status_of_an_account_that_is_not_linked_has_no_link() {
     );
 }
 
-#[test]
-fn confirm_masks_only_the_link_that_would_be_switched() {
-    let view = ConfirmView {
+/// Two accounts that somebody is asked about.
+pub(in crate::http) fn confirm_view() -> ConfirmView {
+    ConfirmView {
         account: AccountView {
             email: Some(email("maria@cloud.example")),
         },
@@ -130,10 +130,18 @@ fn confirm_masks_only_the_link_that_would_be_switched() {
             email_verified: true,
         },
         expires_at: instant("2020-03-02T10:21:12Z"),
+        replacing: None,
+        confirmation: "AAAAAAAAAAAAAAAAAAAAAA".to_owned(),
+    }
+}
+
+#[test]
+fn confirm_masks_only_the_link_that_would_be_switched() {
+    let view = ConfirmView {
         replacing: Some(ReplacedLinkView {
             email: Some(MaskedEmail::of(&email("old@shop.example"))),
         }),
-        confirmation: "AAAAAAAAAAAAAAAAAAAAAA".into(),
+        ..confirm_view()
     };
     assert_eq!(
         to_value(view).unwrap(),

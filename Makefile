@@ -83,17 +83,22 @@ doctor: tools ## Is what infra/environments says of ENV right? Asks the provider
 empty: tools
 	cargo lambda build --locked --release --package empty
 
-guard: build empty /usr/bin/valgrind ## Instructions, sizes, crates and calls of the functions against what is recorded; never a time
+# For what callgrind counts: the same randomness in every process.
+target/fixed-seeds.so: tests/bench/fixed_seeds.c | machine
+	mkdir -p $(@D)
+	$(CC) -shared -fPIC -O2 -Wall -Werror -o $@ $<
+
+guard: build empty target/fixed-seeds.so /usr/bin/valgrind ## Instructions, sizes, crates and calls of the functions against what is recorded; never a time
 	cargo run --locked --release --package bench -- guard
 
-record: build empty /usr/bin/valgrind ## Record them anew, when they are meant to change
+record: build empty target/fixed-seeds.so /usr/bin/valgrind ## Record them anew, when they are meant to change
 	cargo run --locked --release --package bench -- record
 
 bench: build empty ## The functions against an empty one, every bound beside its figure; PEERS=1: against Node and Python, and README's plot anew
 	$(if $(PEERS),$(MAKE) peers)
 	cargo run --locked --release --package bench -- compare $(if $(PEERS),--peers)
 
-micro: /usr/bin/valgrind ## What the parts of a call take: time here, instructions anywhere
+micro: target/fixed-seeds.so /usr/bin/valgrind ## What the parts of a call take: time here, instructions anywhere
 	cargo run --locked --release --package bench -- micro
 
 load: ## Journeys at full speed for a minute each: 1, 8 and 64 browsers, a thousand and a million links

@@ -16,6 +16,7 @@ java_17() {
 }
 
 need "Rust with cargo" cargo --version
+need "a C compiler, as cc" cc --version
 need "clippy (rustup component add clippy)" cargo clippy --version
 need "rustfmt (rustup component add rustfmt)" cargo fmt --version
 need "cargo-nextest (cargo install --locked cargo-nextest)" cargo nextest --version

@@ -43,6 +43,7 @@ async fn main() -> ExitCode {
                 ["record"] => Box::pin(guard::guard(true)).await,
                 ["micro"] => micro::print().map(|()| true),
                 ["micro-part", part, how] => Box::pin(micro::run(part, how)).await.map(|()| true),
+                [callgrind::HASH] => callgrind::print_hash().map(|()| true),
                 ["start-link-p99"] => Box::pin(start_link_p99()).await,
                 _ => Err("usage: bench compare [--peers] | guard | record | micro".into()),
             }

@@ -60,6 +60,7 @@ pub(crate) fn print() -> Result<(), Box<dyn Error>> {
     times.join().map_err(|_| "a benchmark panicked")?;
 
     let mut out = io::stdout();
+    callgrind::check_seeds()?;
     writeln!(out, "{:<20}{:>16}", "part", "instructions")?;
     for part in PARTS {
         writeln!(out, "{part:<20}{:>16.0}", instructions(part)?)?;
@@ -95,9 +96,9 @@ pub(crate) fn instructions(part: &str) -> Result<f64, Box<dyn Error>> {
 /// The instructions of a process that runs `part` as often as `runs` says. What it writes is the functions' log.
 fn counted(part: &str, runs: u32) -> Result<f64, Box<dyn Error>> {
     let profile = callgrind::profile();
-    let [valgrind, options @ ..] = callgrind::wrapper(&profile);
-    let output = Command::new(valgrind)
-        .args(options)
+    let [program, arguments @ ..] = callgrind::wrapper(&profile);
+    let output = Command::new(program)
+        .args(arguments)
         .arg(env::current_exe()?)
         .args(["micro-part", part, &runs.to_string()])
         .stdout(Stdio::null())

@@ -2,7 +2,8 @@
 //!
 //! Instructions are counted by callgrind, on the compiled functions over the same servers as everything else here, and compared as ratios to the
 //! empty function's of the same run. What std seeds its hash maps with and TLS draws its keys from is the same in every process that is
-//! counted (`fixed_seeds.c`), so a count moves by some two per mille; the headroom is 15 %. What is recorded is in `recorded.json`; whoever means to change it runs `make record`.
+//! counted (`fixed_seeds.c`), so a count moves by some two per mille; the headroom is 15 %. What is recorded is in `recorded.json`; whoever means
+//! to change it runs `make record`.
 
 use std::{
     collections::BTreeSet,
@@ -64,9 +65,13 @@ pub(crate) async fn guard(records: bool) -> Result<bool, Box<dyn Error>> {
         let crates = crates(&function)?;
         slips.extend(second_stacks(&function, &crates));
         figures.insert(format!("{function}: crates"), crates.len().into());
-        let zip = Size::of(&bootstrap(&function))?.zip;
-        if zip > LARGEST_ZIP {
-            slips.push(format!("{function} is {zip} bytes as a zip, {LARGEST_ZIP} at most"));
+        let size = Size::of(&bootstrap(&function))?;
+        figures.insert(format!("{function}: binary, bytes"), size.binary.into());
+        if size.zip > LARGEST_ZIP {
+            slips.push(format!(
+                "{function} is {} bytes as a zip, {LARGEST_ZIP} at most",
+                size.zip
+            ));
         }
     }
 
@@ -79,8 +84,6 @@ pub(crate) async fn guard(records: bool) -> Result<bool, Box<dyn Error>> {
         writeln!(out, "{}: {cold:.0} instructions cold, {warm:.0} warm", subject.name)?;
         let (empty_cold, empty_warm) = *empty.get_or_insert((cold, warm));
         if subject.is_checked {
-            let size = Size::of(&subject.program)?;
-            figures.insert(format!("{}: binary, bytes", subject.name), size.binary.into());
             figures.insert(
                 format!("{}: instructions cold / empty", subject.name),
                 rounded(cold / empty_cold),

@@ -5,7 +5,7 @@
 
 use std::{
     error::Error,
-    fs,
+    fmt, fs,
     io::{self, BufRead, BufReader, Write},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -32,22 +32,29 @@ const TABLE: &str = "account-links";
 const ISSUER: &str = "https://sessions.example";
 const AUDIENCE: &str = "account-linking";
 
-/// How many links are in the table before anybody comes.
-const LINKS: [usize; 2] = [1_000, 1_000_000];
+/// How many links are in the table before anybody comes, and how many browsers there are at once, row after row.
+///
+/// The last table is there for its memory, which is flat once transactions are forgotten as others come.
+const TABLES: [(usize, &[usize]); 3] = [(1_000, &[1, 8, 64]), (1_000_000, &[1, 8, 64]), (1_000, &[8; 20])];
 
-/// How many browsers there are at once.
-const BROWSERS: [usize; 3] = [1, 8, 64];
+/// How long the embedded engine remembers a transaction, in seconds.
+const REMEMBERED: usize = 600;
+
+/// How much more memory there may be at the end than in the first row after that.
+const FLAT: f64 = 1.05;
 
 /// How many links are written at once.
 const BATCH: usize = 20_000;
 
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
-    let seconds = std::env::args().nth(1).map_or(Ok(60_u32), |seconds| seconds.parse())?;
+    let seconds = std::env::args().nth(1).map_or(Ok(60), |seconds| seconds.parse())?;
+    let time = Duration::from_secs(u64::try_from(seconds)?);
+    let key = SigningKey::generate_p256("sessions")?;
     let mut out = io::stdout();
     writeln!(
         out,
-        "{:>9}{:>10}{:>10}{:>12}{:>14}{:>10}{:>10}{:>10}{:>12}{:>12}",
+        "{:>9}{:>10}{:>10}{:>12}{:>16}{:>10}{:>10}{:>10}{:>10}{:>11}",
         "links",
         "browsers",
         "journeys",
@@ -59,32 +66,22 @@ async fn main() -> Result<(), Failure> {
         "RSS, MB",
         "after, MB"
     )?;
-    for links in LINKS {
-        let folder = std::env::temp_dir().join(format!("account-linking-load-{}", std::process::id()));
+    let folder = std::env::temp_dir().join(format!("account-linking-load-{}", std::process::id()));
+    for (links, rows) in TABLES {
         fs::create_dir_all(&folder)?;
-        let key = SigningKey::generate_p256("sessions")?;
-        // Started once to make the table, then again on what was put into it.
-        drop(Stack::start(&folder, &key)?);
-        fill(&folder, links)?;
-        let stack = Stack::start(&folder, &key)?;
-        for browsers in BROWSERS {
-            let people = people(&stack, &key, browsers).await?;
-            let before = stack.memory()?;
-            let cpu = stack.cpu()?;
-            let took = load(&stack, people, Duration::from_secs(seconds.into())).await?;
-            let cpu = stack.cpu()? - cpu;
-            let journeys = u32::try_from(took.len())?;
-            let at = |percent: usize| took[(took.len() - 1) * percent / 100].as_secs_f64() * 1e3;
-            writeln!(
-                out,
-                "{links:>9}{browsers:>10}{journeys:>10}{:>12.1}{:>14.1}{:>10.1}{:>10.1}{:>10.1}{before:>12.1}{:>12.1}",
-                f64::from(journeys) / f64::from(seconds),
-                f64::from(journeys) / cpu,
-                at(50),
-                at(99),
-                at(100),
-                stack.memory()?
-            )?;
+        let stack = Stack::holding(links, &folder, &key)?;
+        let mut held = Vec::new();
+        for (row, browsers) in rows.iter().enumerate() {
+            let people = people(&stack, &key, row, *browsers).await?;
+            let load = Load::new(&stack, people, time).await?;
+            writeln!(out, "{links:>9}{browsers:>10}{load}")?;
+            held.push(load.memory[1]);
+        }
+        let flat = REMEMBERED.checked_div(seconds).and_then(|row| held.get(row));
+        if let (Some(flat), Some(last)) = (flat, held.last())
+            && *last > flat * FLAT
+        {
+            return Err(format!("memory grew from {flat:.1} MB to {last:.1} MB when it should have been flat").into());
         }
         drop(stack);
         fs::remove_dir_all(&folder)?;
@@ -99,6 +96,14 @@ struct Stack {
 }
 
 impl Stack {
+    /// A stack with its table in `folder`, where `links` links are already.
+    fn holding(links: usize, folder: &Path, key: &SigningKey) -> Result<Self, Failure> {
+        // Started once to make the table, then again on what was put into it.
+        drop(Self::start(folder, key)?);
+        fill(folder, links)?;
+        Self::start(folder, key)
+    }
+
     fn start(folder: &Path, key: &SigningKey) -> Result<Self, Failure> {
         let mut process = Command::new(beside_this("local-stack")?)
             .env("PORT", "0")
@@ -194,14 +199,15 @@ fn item<const N: usize>(attributes: [(&str, String); N]) -> Item {
     attributes.into_iter().map(attribute).collect()
 }
 
-/// People with a session here and an account at Magento.com, where they are signed in.
-async fn people(stack: &Stack, key: &SigningKey, count: usize) -> Result<Vec<Browser>, Failure> {
+/// The people of a row, with a session here and an account at Magento.com, where they are signed in.
+async fn people(stack: &Stack, key: &SigningKey, row: usize, count: usize) -> Result<Vec<Browser>, Failure> {
     let mut people = Vec::new();
     for number in 0..count {
         let (browser, now) = (Browser::default(), SystemClock.now().unix_seconds());
-        let email = format!("visitor-{count}-{number}@example.com");
+        let name = format!("visitor-{row}-{number}");
+        let email = format!("{name}@example.com");
         let session = key.sign_jwt(&json!({
-            "iss": ISSUER, "aud": AUDIENCE, "sub": format!("visitor-{count}-{number}"), "sid": "session", "email": email,
+            "iss": ISSUER, "aud": AUDIENCE, "sub": name, "sid": "session", "email": email,
             "auth_time": now, "iat": now, "exp": now + 3600,
         }))?;
         let cookie = format!("{SESSION_COOKIE}={session}; Path=/; Secure; HttpOnly; SameSite=Lax");
@@ -218,30 +224,70 @@ async fn people(stack: &Stack, key: &SigningKey, count: usize) -> Result<Vec<Bro
     Ok(people)
 }
 
-/// Every journey's time, in order, of all that `people` made in `time`. The first that fails ends it.
-async fn load(stack: &Stack, people: Vec<Browser>, time: Duration) -> Result<Vec<Duration>, Failure> {
-    let origin: &'static str = stack.origin.clone().leak();
-    let started = now();
-    let mut journeys = JoinSet::new();
-    for browser in people {
-        journeys.spawn(async move {
-            let mut took = Vec::new();
-            while now() - started < time {
-                let begun = now();
-                let page = post(origin, &browser, "sign-in").await.follows().await;
-                let back = until_it_leaves(page).await;
-                finish(&back.follows().await).await?;
-                took.push(now() - begun);
-            }
-            Ok::<_, Failure>(took)
-        });
+/// What the stack did for many browsers at once.
+struct Load {
+    time: Duration,
+    /// Every journey's time, in order.
+    took: Vec<Duration>,
+    /// The CPU that it used, in seconds.
+    cpu: f64,
+    /// The memory that it held before and afterwards, in MB.
+    memory: [f64; 2],
+}
+
+impl Load {
+    /// All the journeys that `people` make in `time`. The first that fails ends it.
+    async fn new(stack: &Stack, people: Vec<Browser>, time: Duration) -> Result<Self, Failure> {
+        let (cpu, memory) = (stack.cpu()?, stack.memory()?);
+        let started = now();
+        let mut journeys = JoinSet::new();
+        for browser in people {
+            let origin = stack.origin.clone();
+            journeys.spawn(async move {
+                let mut took = Vec::new();
+                while now() - started < time {
+                    let begun = now();
+                    let page = post(&origin, &browser, "sign-in").await.follows().await;
+                    let back = until_it_leaves(page).await;
+                    finish(&back.follows().await).await?;
+                    took.push(now() - begun);
+                }
+                Ok::<_, Failure>(took)
+            });
+        }
+        let mut all = Vec::new();
+        while let Some(took) = journeys.join_next().await {
+            all.extend(took??);
+        }
+        all.sort_unstable();
+        Ok(Self {
+            time,
+            took: all,
+            cpu: stack.cpu()? - cpu,
+            memory: [memory, stack.memory()?],
+        })
     }
-    let mut all = Vec::new();
-    while let Some(took) = journeys.join_next().await {
-        all.extend(took??);
+}
+
+impl fmt::Display for Load {
+    fn fmt(&self, line: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let journeys = u32::try_from(self.took.len()).map_or(f64::INFINITY, f64::from);
+        let [before, after] = self.memory;
+        write!(
+            line,
+            "{journeys:>10}{:>12.1}{:>16.1}",
+            journeys / self.time.as_secs_f64(),
+            journeys / self.cpu
+        )?;
+        for percent in [50, 99, 100] {
+            let took = self
+                .took
+                .get(self.took.len().saturating_sub(1) * percent / 100)
+                .copied();
+            write!(line, "{:>10.1}", took.unwrap_or_default().as_secs_f64() * 1e3)?;
+        }
+        write!(line, "{before:>10.1}{after:>11.1}")
     }
-    all.sort_unstable();
-    Ok(all)
 }
 
 async fn post(origin: &str, browser: &Browser, intent: &str) -> Answer {

@@ -38,8 +38,8 @@ lint: machine ## Clippy on every target; a warning is an error
 docs: machine ## The documentation of every item; a warning is an error
 	RUSTDOCFLAGS="--deny warnings" cargo doc --locked --workspace --no-deps --document-private-items
 
-unit: tools ## Every Rust test
-	tests/tools/dynamodb-local.sh with cargo nextest run --locked --workspace
+unit: tools ## Every Rust test, but for those of the compiled functions
+	tests/tools/dynamodb-local.sh with cargo nextest run --locked --workspace --filterset 'not binary(processes)'
 
 browser: tools ## The journeys in Chromium
 	cargo build --locked --package local-stack
@@ -54,9 +54,9 @@ build: tools ## Every function as Lambda runs it, for this machine's processor
 	for function in $(FUNCTIONS); do cargo lambda build --locked --release --package $$function || exit; done
 
 # All that asks the functions over HTTP, but for the stories that move the clock, which the compiled functions do not share.
-lambda: build ## Routes, journeys and contract again, through the compiled functions behind Lambda's protocol
+lambda: build ## Routes, journeys and contract again, through the compiled functions behind Lambda's protocol, and how these start
 	FUNCTIONS=compiled tests/tools/dynamodb-local.sh with cargo nextest run --locked --workspace \
-		--filterset 'binary(/^(calls|contract|journeys|routes)$$/) and not test(/^(requirement|time)::/)'
+		--filterset 'binary(/^(calls|contract|journeys|processes|routes)$$/) and not test(/^(requirement|time)::/)'
 
 # What is deployed has one table, one provider and one configuration, so of each story one combination, one at a time. Left out are the
 # stories that set variables, move the clock or count the calls to the database.
@@ -101,7 +101,7 @@ bench: build empty ## The functions against an empty one, every bound beside its
 micro: target/fixed-seeds.so /usr/bin/valgrind ## What the parts of a call take: time here, instructions anywhere
 	cargo run --locked --release --package bench -- micro
 
-load: ## Journeys at full speed for a minute each: 1, 8 and 64 browsers, a thousand and a million links
+load: ## Journeys at full speed, a minute a row: 1, 8 and 64 browsers, a thousand and a million links; then 20 minutes for the memory
 	cargo build --locked --release --package local-stack
 	cargo run --locked --release --package tests --bin load
 

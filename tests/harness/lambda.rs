@@ -45,6 +45,17 @@ const VARIABLES: [&str; 24] = [
     "AWS_ENDPOINT_URL_SECRETS_MANAGER",
 ];
 
+/// A proxy where nobody listens, by every name that clients look for: no function takes one from its environment (contract section 9).
+const PROXY: &str = "http://127.0.0.1:9";
+const PROXY_VARIABLES: [&str; 6] = [
+    "http_proxy",
+    "https_proxy",
+    "all_proxy",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "ALL_PROXY",
+];
+
 /// How long `cargo lambda watch` may take to listen.
 const PATIENCE: Duration = Duration::from_mins(1);
 
@@ -85,6 +96,7 @@ impl LambdaGateway {
             watched(&bootstrap)
                 .env_clear()
                 .envs(VARIABLES.iter().filter_map(|name| Some((name, environment.get(name)?))))
+                .envs(PROXY_VARIABLES.map(|name| (name, PROXY)))
                 .env("AWS_LAMBDA_RUNTIME_API", format!("http://{address}/.rt/{name}"))
                 .env("AWS_LAMBDA_FUNCTION_NAME", name)
                 .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
@@ -94,14 +106,19 @@ impl LambdaGateway {
         };
         Self {
             address,
-            _functions: bootstraps().into_iter().map(start).collect(),
+            _functions: bootstraps().into_iter().filter(has_a_route).map(start).collect(),
             _gateway: gateway,
         }
     }
 }
 
+/// Whether a function is one that requests reach; the other is started by a schedule.
+fn has_a_route((name, _): &(String, PathBuf)) -> bool {
+    name != "rotate-flow-keys"
+}
+
 /// The functions by name, and their binaries as `cargo lambda build --release` leaves them.
-fn bootstraps() -> Vec<(String, PathBuf)> {
+pub fn bootstraps() -> Vec<(String, PathBuf)> {
     // The test runs from <target>/<profile>/deps.
     let test = env::current_exe().expect("a test knows its own path");
     let built = test.ancestors().nth(3).expect("a target folder").join("lambda");
@@ -109,8 +126,6 @@ fn bootstraps() -> Vec<(String, PathBuf)> {
     functions
         .map(|entry| entry.expect("an entry").path())
         .filter(|folder| folder.join("Cargo.toml").is_file())
-        // A schedule starts it, and no route.
-        .filter(|folder| !folder.ends_with("rotate-flow-keys"))
         .map(|folder| {
             let name = folder.file_name().expect("a name").to_string_lossy().into_owned();
             let bootstrap = built.join(&name).join("bootstrap");

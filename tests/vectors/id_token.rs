@@ -102,6 +102,9 @@ const ACCEPTED: &[Row] = &[
     accepted("a subject of 255 bytes", |token, _| {
         token.claim("sub", "s".repeat(255));
     }),
+    accepted("the same address in capitals", |token, _| {
+        token.alter("email", str::to_ascii_uppercase);
+    }),
     accepted("pt_27_no_auth_time_and_no_acr_where_none_was_asked_for", |token, _| {
         token.without("auth_time");
     }),

@@ -235,3 +235,22 @@ async fn only_the_session_that_started_a_flow_finishes_it() {
     }
     verdict.is_clean(45);
 }
+
+/// What `never` spares the user is a comparison. Without an address there is none, and nothing to recognise the account by.
+#[tokio::test]
+async fn without_an_address_every_link_is_confirmed() {
+    for confirm_link in ["never", "when_email_differs"] {
+        let variables = [("CONFIRM_LINK", confirm_link)];
+        let world = HostileWorld::start_with(Endpoints::Fixed, &variables, &[], &[]).await;
+        let newcomer = world.newcomer();
+        let token = Token {
+            now: newcomer.claims["iat"].as_i64().unwrap(),
+            claims: newcomer.claims.clone(),
+            issuer: &world.sessions,
+        };
+        takes(&world, &newcomer, &token.without("email"));
+        let landed = world.about_to_come_back(&newcomer).await.follows().await;
+        let outcome = world.outcome(&landed).await;
+        assert_eq!(outcome, Outcome::after_redemption("confirm"), "{confirm_link}");
+    }
+}

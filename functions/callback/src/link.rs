@@ -48,15 +48,18 @@ pub(crate) async fn finish(
 }
 
 impl App {
-    /// Whether the user must confirm before `verified` is linked (contract section 2).
+    /// Whether the user must confirm before `verified` is linked (contract sections 2 and, for a session without e-mail, 3).
     fn must_ask(&self, started: &StartedBy, verified: &VerifiedIdentity) -> bool {
+        let Some(ours) = &started.session.email else {
+            return true;
+        };
         let asks = match self.confirm_link {
             ConfirmLink::Always => true,
             ConfirmLink::Never => false,
-            ConfirmLink::WhenEmailDiffers => match (&started.session.email, &verified.email) {
-                (Some(ours), Some(theirs)) => !(verified.email_verified && ours.is_same_mailbox(theirs)),
-                _ => true,
-            },
+            ConfirmLink::WhenEmailDiffers => {
+                let is_ours = |theirs| verified.email_verified && ours.is_same_mailbox(theirs);
+                !verified.email.as_ref().is_some_and(is_ours)
+            }
         };
         started.replace || asks
     }

@@ -6,7 +6,11 @@
 //! No subscriber for the libraries' own events is ever installed, so nothing but this module writes: no code, state, token,
 //! cookie, e-mail address or query string can reach the log by way of somebody's debug output.
 
-use std::{error::Error, process::ExitCode};
+use std::{
+    error::Error,
+    io::{self, Write},
+    process::ExitCode,
+};
 
 use serde::Serialize;
 
@@ -264,13 +268,11 @@ pub fn refused_to_start(function: &'static str, error: &ConfigError, now: Timest
     ExitCode::FAILURE
 }
 
+/// Writes a line of the log. Nobody may be reading any more: that is no reason to end a request.
 fn write_line(record: &impl Serialize) {
     // A record is made of strings and numbers, which always have a JSON form; were there none, there would be nothing to write.
     if let Ok(line) = serde_json::to_string(record) {
-        #[expect(clippy::print_stdout, reason = "this is the log")]
-        {
-            println!("{line}");
-        }
+        let _ = writeln!(io::stdout(), "{line}");
     }
 }
 

@@ -228,3 +228,15 @@ async fn the_process_refuses_a_wrong_configuration() {
         "{told}"
     );
 }
+
+#[tokio::test]
+async fn a_stack_whose_log_nobody_reads_any_more_goes_on() {
+    let mut process = command(&[("PORT", "0")]).spawn().unwrap();
+    let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+    let port = port_of(&lines.next_line().await.unwrap().unwrap());
+    drop(lines);
+    for _ in 0..2 {
+        let answer = get(&port, "accounts.localhost", "/sso/magento/status").await;
+        assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
+    }
+}

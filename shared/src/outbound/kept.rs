@@ -30,6 +30,8 @@ impl KeptConnections {
             return;
         };
         let mut all = self.all();
+        // Of calls to one origin at the same time, the last leaves its connection.
+        all.retain(|kept| !kept.is_to(url));
         if all.len() == MOST_KEPT {
             all.remove(0);
         }

@@ -314,6 +314,18 @@ async fn each_origin_has_a_connection_and_of_too_many_the_oldest_is_closed() {
 }
 
 #[tokio::test]
+async fn of_calls_to_one_origin_at_once_the_last_leaves_its_connection() {
+    let server = ScriptedServer::start(vec![Answer::then_next(200, "{}"); 3]).await;
+    let client = HttpClient::new(Locality::Local);
+    let url = server.url("/");
+    let (first, second) = tokio::join!(get_by(&client, &url), get_by(&client, &url));
+    assert!(first.is_ok() && second.is_ok());
+    assert_eq!(client.kept.all().len(), 1);
+    get_by(&client, &url).await.unwrap();
+    assert!(connections(&server).iter().all(|connection| *connection < 2));
+}
+
+#[tokio::test]
 async fn a_server_that_says_that_it_hangs_up_is_connected_to_anew() {
     let server = ScriptedServer::start(vec![Answer::json(200, "{}"); 2]).await;
     let client = HttpClient::new(Locality::Local);

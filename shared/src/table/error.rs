@@ -126,18 +126,31 @@ impl RequestFailure {
         }
     }
 
+    /// This failure of a transaction that was cancelled for `reasons`, by their names.
+    pub(super) fn named_after<'a>(self, reasons: impl Iterator<Item = &'a str>) -> Self {
+        match self {
+            Self::Answered { status, request_id, .. } => Self::Answered {
+                code: reasons.collect::<Vec<_>>().join(", "),
+                status,
+                request_id,
+            },
+            other => other,
+        }
+    }
+
     /// Whether the same request may succeed later.
     fn is_temporary(&self) -> bool {
         match self {
             Self::NoTimeLeft | Self::TimedOut | Self::Connection(_) | Self::Unusable { .. } => true,
-            Self::Answered { code, status, .. } => *status >= 500 || *status == 429 || is_throttling(code),
+            Self::Answered { code, status, .. } => *status >= 500 || *status == 429 || passes_with_time(code),
             Self::Construction => false,
         }
     }
 }
 
-/// Whether DynamoDB says by `code`, of a request or of a cancelled transaction's item, that it is asked too much at present.
-pub(super) fn is_throttling(code: &str) -> bool {
+/// Whether DynamoDB says by `code`, of a request or of a cancelled transaction's item, that it is asked too much at present, or is at work
+/// on this very transaction still.
+pub(super) fn passes_with_time(code: &str) -> bool {
     matches!(
         code,
         "ProvisionedThroughputExceeded"

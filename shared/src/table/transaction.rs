@@ -15,7 +15,7 @@ use super::{
     Table,
     client::Call,
     commit::CommitToken,
-    error::{RequestFailure, TableError, is_throttling},
+    error::{RequestFailure, TableError, passes_with_time},
     items::{Item, milliseconds, text},
     keys::Key,
 };
@@ -39,7 +39,7 @@ pub(super) fn values<const N: usize>(named: [(&str, AttributeValue); N]) -> Valu
 /// failed condition will fail again, and outranks them.
 pub(super) fn may_pass_later(reasons: &[CancellationReason]) -> bool {
     codes(reasons).any(|code| code != "None")
-        && codes(reasons).all(|code| matches!(code, "None" | "TransactionConflict") || is_throttling(code))
+        && codes(reasons).all(|code| matches!(code, "None" | "TransactionConflict") || passes_with_time(code))
 }
 
 /// The reasons' names: one for each write, in their order.
@@ -220,10 +220,17 @@ impl TableError {
     /// This error, now that the cancelled transaction's `reasons` are known.
     fn explained_by(self, reasons: &[CancellationReason]) -> Self {
         match self {
-            Self::Refused { doing, .. } if may_pass_later(reasons) && !codes(reasons).any(is_throttling) => {
+            Self::Refused { doing, .. } if may_pass_later(reasons) && !codes(reasons).any(passes_with_time) => {
                 Self::Conflict { doing }
             }
-            Self::Refused { doing, cause } if may_pass_later(reasons) => Self::Unavailable { doing, cause },
+            Self::Refused { doing, cause } if !reasons.is_empty() => {
+                let cause = cause.named_after(codes(reasons));
+                if may_pass_later(reasons) {
+                    Self::Unavailable { doing, cause }
+                } else {
+                    Self::Refused { doing, cause }
+                }
+            }
             other => other,
         }
     }
@@ -258,6 +265,36 @@ mod tests {
             &["ItemCollectionSizeLimitExceeded"],
         ] {
             assert!(!may_pass_later(&reasons(codes)), "{codes:?}");
+        }
+    }
+
+    #[test]
+    fn a_cancelled_transaction_is_logged_by_its_reasons() {
+        let refused = || TableError::Refused {
+            doing: "committing",
+            cause: RequestFailure::Answered {
+                code: "TransactionCanceledException".to_owned(),
+                status: 400,
+                request_id: "id".to_owned(),
+            },
+        };
+        for (codes, expected) in [
+            (
+                &["None", "ValidationError"][..],
+                "error None, ValidationError with status 400, request id",
+            ),
+            (
+                &["ThrottlingError"],
+                "error ThrottlingError with status 400, request id",
+            ),
+            (&[], "error TransactionCanceledException with status 400, request id"),
+        ] {
+            match refused().explained_by(&reasons(codes)) {
+                TableError::Refused { cause, .. } | TableError::Unavailable { cause, .. } => {
+                    assert_eq!(cause.to_string(), expected);
+                }
+                other => panic!("{other:?}"),
+            }
         }
     }
 }

@@ -20,6 +20,7 @@ use serde_json::{Value, json};
 use crate::{
     aws::AwsEnvironment,
     clock::{Deadline, Timestamp},
+    http::problem::{ErrorCode, Refusal},
     outbound::{Bounds, HttpClient, OutboundError},
 };
 
@@ -50,6 +51,14 @@ pub enum SecretError {
     /// A version of this id has another value.
     #[error("{0} has another value under this version's id")]
     AlreadyExists(&'static str),
+    /// The service has too much to do, or has failed.
+    #[error("{service} is busy, status {status}")]
+    Busy {
+        /// Secrets Manager or KMS.
+        service: &'static str,
+        /// What it answered.
+        status: StatusCode,
+    },
     /// The service refused: no permission, no such key.
     #[error("{service} refused with status {status}")]
     Refused {
@@ -61,6 +70,19 @@ pub enum SecretError {
     /// The answer, or the secret in it, is not what it must be.
     #[error("reading the answer of {0}")]
     Unusable(&'static str),
+}
+
+impl Refusal for SecretError {
+    fn code(&self) -> ErrorCode {
+        match self {
+            Self::Call { .. } | Self::Busy { .. } => ErrorCode::TemporarilyUnavailable,
+            Self::Signing(_)
+            | Self::NotFound(_)
+            | Self::AlreadyExists(_)
+            | Self::Refused { .. }
+            | Self::Unusable(_) => ErrorCode::InternalError,
+        }
+    }
 }
 
 /// The algorithms KMS signs a client assertion with.
@@ -334,16 +356,20 @@ impl SecretStore {
 /// What a refusal means, by the name of its exception.
 fn refusal(service: &'static str, status: StatusCode, body: &[u8]) -> SecretError {
     #[derive(Deserialize)]
-    struct Refusal {
+    struct Answer {
         #[serde(rename = "__type")]
         exception: String,
     }
-    let named = serde_json::from_slice(body).map(|refusal: Refusal| refusal.exception);
+    let named = serde_json::from_slice(body).map(|answer: Answer| answer.exception);
     // The name may come with its namespace: `com.amazonaws.secretsmanager#ResourceNotFoundException`.
     let exception = named.as_deref().unwrap_or_default().rsplit('#').next();
     match exception {
         Some("ResourceNotFoundException") => SecretError::NotFound(service),
         Some("ResourceExistsException") => SecretError::AlreadyExists(service),
+        Some("ThrottlingException") => SecretError::Busy { service, status },
+        _ if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => {
+            SecretError::Busy { service, status }
+        }
         _ => SecretError::Refused { service, status },
     }
 }

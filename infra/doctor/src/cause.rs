@@ -53,8 +53,12 @@ pub(crate) fn mend_secret(error: &(dyn Error + 'static)) -> &'static str {
         Some(SecretError::Unusable(_)) => {
             "Put a text into the secret; a KMS key must sign, and be ECC_NIST_P256 or RSA."
         }
-        Some(SecretError::Signing(_) | SecretError::Call { .. } | SecretError::AlreadyExists(_)) | None => {
-            "Look at AWS_REGION, at the credentials, and at the way to AWS from here."
-        }
+        Some(
+            SecretError::Signing(_)
+            | SecretError::Call { .. }
+            | SecretError::Busy { .. }
+            | SecretError::AlreadyExists(_),
+        )
+        | None => "Look at AWS_REGION, at the credentials, and at the way to AWS from here.",
     }
 }

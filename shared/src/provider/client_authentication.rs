@@ -15,6 +15,7 @@ use super::settings::{ClientAuthenticationSettings, Credential};
 use crate::{
     cached::{Cached, Lifetimes, Unavailable},
     clock::{Deadline, NoRandomness, Randomness, Timestamp, random_bytes},
+    http::problem::{ErrorCode, Refusal},
     identity::Issuer,
     jose::{Algorithm, SigningError, SigningKey},
     outbound::HttpClient,
@@ -51,6 +52,16 @@ pub enum ClientAuthenticationError {
     /// There is no randomness for the assertion's name.
     #[error("naming a client assertion")]
     Randomness(#[from] NoRandomness),
+}
+
+impl Refusal for ClientAuthenticationError {
+    fn code(&self) -> ErrorCode {
+        match self {
+            Self::Credential(Unavailable::TooEarly) => ErrorCode::TemporarilyUnavailable,
+            Self::Credential(Unavailable::Fetch(error)) | Self::Kms(error) => error.code(),
+            Self::NotEcdsa | Self::Signing(_) | Self::Randomness(_) => ErrorCode::InternalError,
+        }
+    }
 }
 
 /// How we prove who we are at one provider.

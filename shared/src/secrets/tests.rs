@@ -1,7 +1,10 @@
 use super::*;
-use crate::outbound::{
-    Locality,
-    scripted_server::{Answer, ScriptedServer},
+use crate::{
+    http::problem::ErrorCode,
+    outbound::{
+        Locality,
+        scripted_server::{Answer, ScriptedServer},
+    },
 };
 
 const NOW: Timestamp = Timestamp::from_unix_seconds(1_585_742_400); // 2020-04-01T12:00:00Z
@@ -127,13 +130,18 @@ async fn a_keys_algorithm_is_the_first_of_its_own_that_is_known_here() {
 
 #[tokio::test]
 async fn a_refusal_is_known_by_its_status_and_an_unusable_answer_is_not_quoted() {
-    for status in [400, 403, 500, 503] {
-        let error = read_secret(Answer::json(status, r#"{"__type":"AccessDeniedException","m":"hush"}"#)).await;
-        let error = error.unwrap_err();
-        assert!(
-            matches!(error, SecretError::Refused { status: answer, .. } if answer == status),
-            "{error:?}"
-        );
+    for (status, exception, expected) in [
+        (400, "AccessDeniedException", ErrorCode::InternalError),
+        (403, "AccessDeniedException", ErrorCode::InternalError),
+        (400, "ThrottlingException", ErrorCode::TemporarilyUnavailable),
+        (429, "x", ErrorCode::TemporarilyUnavailable),
+        (500, "InternalServiceError", ErrorCode::TemporarilyUnavailable),
+        (503, "x", ErrorCode::TemporarilyUnavailable),
+    ] {
+        let body = format!(r#"{{"__type":"com.amazonaws#{exception}","m":"hush"}}"#);
+        let error = read_secret(Answer::json(status, &body)).await.unwrap_err();
+        assert_eq!(error.code(), expected, "{error:?}");
+        assert!(error.to_string().contains(&status.to_string()), "{error}");
         assert!(!format!("{error:?}").contains("hush"));
     }
     for body in [

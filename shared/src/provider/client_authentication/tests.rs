@@ -155,8 +155,34 @@ async fn a_key_that_cannot_sign_an_assertion_is_our_own_failure() {
         let server = ScriptedServer::start(script).await;
         let settings = ClientAuthenticationSettings::PrivateKeyJwt(Credential::Arn(KEY_ARN.to_owned()));
         let authentication = ClientAuthentication::new(settings, Some(&store(&server))).unwrap();
-        assert!(credentials_at(&authentication, NOW).await.is_err());
+        let error = credentials_at(&authentication, NOW).await.unwrap_err();
+        assert_eq!(error.code(), ErrorCode::InternalError, "{error:?}");
         assert_eq!(server.hits(), calls, "nothing is tried twice");
+    }
+}
+
+#[tokio::test]
+async fn an_outage_of_aws_is_a_matter_of_time() {
+    let outages = || {
+        [
+            Answer::json(400, r#"{"__type":"ThrottlingException"}"#),
+            Answer::json(503, r#"{"__type":"DependencyTimeoutException"}"#),
+            Answer::Hangup,
+        ]
+    };
+    let kinds: [fn() -> ClientAuthenticationSettings; 2] = [
+        || ClientAuthenticationSettings::PrivateKeyJwt(Credential::Arn(KEY_ARN.to_owned())),
+        || ClientAuthenticationSettings::ClientSecretPost(Credential::Arn(SECRET_ARN.to_owned())),
+    ];
+    for settings in kinds {
+        for outage in outages() {
+            let server = ScriptedServer::start([outage]).await;
+            let authentication = ClientAuthentication::new(settings(), Some(&store(&server))).unwrap();
+            for _ in 0..2 {
+                let error = credentials_at(&authentication, NOW).await.unwrap_err();
+                assert_eq!(error.code(), ErrorCode::TemporarilyUnavailable, "{error:?}");
+            }
+        }
     }
 }
 

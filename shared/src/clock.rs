@@ -14,6 +14,9 @@ use ring::rand::{SecureRandom, SystemRandom};
 use serde::{Deserialize, Serialize};
 use time::{OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339};
 
+/// The length of an RFC 3339 date.
+const DATE_LENGTH: usize = "2020-04-01".len();
+
 /// An instant, in milliseconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Timestamp(i64);
@@ -61,10 +64,18 @@ impl Timestamp {
         )
     }
 
-    /// Parses an RFC 3339 instant, `2020-04-01T00:00:00Z`.
+    /// Parses an RFC 3339 instant, `2020-04-01T00:00:00Z`, which must be in a year of four digits in UTC, too.
     #[must_use]
     pub fn parse_rfc3339(text: &str) -> Option<Self> {
+        // `time` takes any character between date and time (RFC 3339 section 5.6 has a `T`).
+        if !matches!(text.as_bytes().get(DATE_LENGTH), Some(b'T' | b't')) {
+            return None;
+        }
         let instant = OffsetDateTime::parse(text, &Rfc3339).ok()?;
+        let instant = instant.checked_to_offset(UtcOffset::UTC)?;
+        if !(0..=9999).contains(&instant.year()) {
+            return None;
+        }
         i64::try_from(instant.unix_timestamp_nanos() / 1_000_000).ok().map(Self)
     }
 }
@@ -190,6 +201,12 @@ impl Deadline {
         Self(now + budget)
     }
 
+    /// The deadline of what must leave `reserve` to what comes after it.
+    #[must_use]
+    pub fn leaving(self, reserve: Duration) -> Self {
+        Self::within(self.left().saturating_sub(reserve))
+    }
+
     /// The time that is left; zero once it has passed.
     #[must_use]
     pub fn left(self) -> Duration {
@@ -216,11 +233,21 @@ mod tests {
             "",
             "2020-04-01",
             "2020-04-01 00:00",
+            "2020-04-01 00:00:00Z",
+            "2020-04-01X00:00:00Z",
+            "9999-12-31T23:59:59-12:00",
+            "0000-01-01T00:00:00+12:00",
             "2020-13-01T00:00:00Z",
             "1585699200",
         ] {
             assert_eq!(Timestamp::parse_rfc3339(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn the_last_instant_that_is_read_can_be_written() {
+        let last = "9999-12-31T23:59:59Z";
+        assert_eq!(Timestamp::parse_rfc3339(last).unwrap().to_string(), last);
     }
 
     #[test]

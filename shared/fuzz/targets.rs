@@ -169,7 +169,7 @@ pub fn providers(data: &[u8]) {
     let mut environment = Environment::default();
     environment.set("PROVIDERS", text);
     let mut reader = Reader::new(&environment);
-    let _ = ProviderDirectory::read(&mut reader, None);
+    let _ = ProviderDirectory::read(&mut reader);
     let _ = Providers::read(&mut reader, None);
 }
 

@@ -2,7 +2,15 @@
 
 use aws_credential_types::Credentials;
 
-use crate::config::Reader;
+use crate::{config::Reader, outbound::Locality};
+
+/// Where AWS is, when it is not where it always is.
+const ENDPOINTS: [&str; 4] = [
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT_URL_DYNAMODB",
+    "AWS_ENDPOINT_URL_KMS",
+    "AWS_ENDPOINT_URL_SECRETS_MANAGER",
+];
 
 /// Region, credentials and endpoints, for the table, Secrets Manager and KMS.
 ///
@@ -30,8 +38,15 @@ pub struct AwsEnvironment {
 pub struct MissingVariables(pub Vec<&'static str>);
 
 impl AwsEnvironment {
-    /// Reads the variables; each one that is missing is a mistake.
+    /// Reads the variables; each one that is missing is a mistake, and in a deployed configuration each endpoint that is not https.
     pub fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        let locality = reader.locality();
+        for name in ENDPOINTS {
+            let is_https = |url: &str| url.starts_with("https://");
+            if locality == Locality::Deployed && !reader.optional(name).is_none_or(is_https) {
+                reader.mistake(name, "must be an https URL (http only in a local configuration)");
+            }
+        }
         match Self::from_lookup(&|name| reader.optional(name).map(str::to_owned)) {
             Ok(aws) => Some(aws),
             Err(MissingVariables(names)) => {
@@ -79,6 +94,7 @@ impl AwsEnvironment {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Environment;
 
     fn read(variables: &[(&str, &str)]) -> Result<AwsEnvironment, MissingVariables> {
         AwsEnvironment::from_lookup(&|name| {
@@ -124,6 +140,27 @@ mod tests {
         assert_eq!(aws.dynamodb_endpoint.as_deref(), Some("http://127.0.0.1:2"));
         assert_eq!(aws.secrets_manager_endpoint.as_deref(), Some("http://127.0.0.1:1"));
         assert_eq!(aws.kms_endpoint.as_deref(), Some("http://127.0.0.1:1"));
+    }
+
+    #[test]
+    fn an_endpoint_of_http_is_for_local_configurations_only() {
+        let mistakes = |origin: &str, url: &str| {
+            let variables = ENDPOINTS.map(|name| (name, url));
+            let variables = [&REQUIRED[..], &variables, &[("PUBLIC_ORIGIN", origin)]].concat();
+            let variables = variables
+                .into_iter()
+                .map(|(name, value)| (name.to_owned(), value.to_owned()));
+            let environment: Environment = variables.collect();
+            let mut reader = Reader::new(&environment);
+            // Whoever reads it a second time tells nothing new.
+            let aws = AwsEnvironment::read(&mut reader).and(AwsEnvironment::read(&mut reader));
+            reader.finish(aws).map_or_else(|error| error.0.len(), |_| 0)
+        };
+        let (deployed, local) = ("https://accounts.example", "http://accounts.localhost:8080");
+        assert_eq!(mistakes(deployed, "http://127.0.0.1:1"), ENDPOINTS.len());
+        assert_eq!(mistakes("no origin", "http://127.0.0.1:1"), ENDPOINTS.len());
+        assert_eq!(mistakes(deployed, "https://dynamodb.example"), 0);
+        assert_eq!(mistakes(local, "http://127.0.0.1:1"), 0);
     }
 
     #[test]

@@ -125,6 +125,13 @@ impl<'a> Reader<'a> {
             .clone()
     }
 
+    /// What follows from `PUBLIC_ORIGIN`: the stricter rule while that is missing or wrong, which [`read_origin`] reports.
+    #[must_use]
+    pub fn locality(&self) -> Locality {
+        let origin = self.optional("PUBLIC_ORIGIN").and_then(parse_origin);
+        origin.map_or(Locality::Deployed, |(_, locality)| locality)
+    }
+
     /// The variable's value, when it has one.
     #[must_use]
     pub fn optional(&self, name: &str) -> Option<&'a str> {
@@ -158,9 +165,12 @@ impl<'a> Reader<'a> {
         parsed
     }
 
-    /// Notes a mistake. `what` must not repeat the variable's value, which may be a secret.
+    /// Notes a mistake, once whoever finds it. `what` must not repeat the variable's value, which may be a secret.
     pub fn mistake(&mut self, name: &str, what: impl fmt::Display) {
-        self.mistakes.push(format!("{name} {what}"));
+        let mistake = format!("{name} {what}");
+        if !self.mistakes.contains(&mistake) {
+            self.mistakes.push(mistake);
+        }
     }
 
     /// `configuration`, if everything of it was read and nothing was wrong.
@@ -191,13 +201,11 @@ impl Site {
     /// Reads `PUBLIC_ORIGIN`, `SETTINGS_URL`, `SIGN_IN_URL` and `ONBOARDING_URL`.
     pub fn read(reader: &mut Reader<'_>) -> Option<Self> {
         let origin = read_origin(reader);
-        // While the origin is unknown the pages are held to the stricter rule.
-        let locality = origin.as_ref().map_or(Locality::Deployed, |(_, locality)| *locality);
-        let settings = PageUrl::read(reader, "SETTINGS_URL", locality);
-        let sign_in = PageUrl::read(reader, "SIGN_IN_URL", locality);
+        let settings = PageUrl::read(reader, "SETTINGS_URL");
+        let sign_in = PageUrl::read(reader, "SIGN_IN_URL");
         let onboarding = match reader.optional("ONBOARDING_URL") {
             None => Some(None),
-            Some(_) => PageUrl::read(reader, "ONBOARDING_URL", locality).map(Some),
+            Some(_) => PageUrl::read(reader, "ONBOARDING_URL").map(Some),
         };
         let (origin, locality) = origin?;
         // Whether or not this function seals: a key does not belong into a deployed environment.
@@ -234,10 +242,8 @@ impl Site {
 }
 
 /// The page that redeems tickets (`SIGN_IN_COMPLETE_URL`).
-pub fn read_sign_in_complete(reader: &mut Reader<'_>, site: Option<&Site>) -> Option<PageUrl> {
-    // While the site is unknown the page is held to the laxer rule, so that it is not blamed for another variable's mistake.
-    let locality = site.map_or(Locality::Local, |site| site.locality);
-    PageUrl::read(reader, "SIGN_IN_COMPLETE_URL", locality)
+pub fn read_sign_in_complete(reader: &mut Reader<'_>) -> Option<PageUrl> {
+    PageUrl::read(reader, "SIGN_IN_COMPLETE_URL")
 }
 
 /// `PUBLIC_ORIGIN`, as a browser writes it, and what follows from its host.
@@ -271,13 +277,13 @@ fn parse_origin(text: &str) -> Option<(String, Locality)> {
 pub struct PageUrl(String);
 
 impl PageUrl {
-    fn read(reader: &mut Reader<'_>, name: &str, locality: Locality) -> Option<Self> {
+    fn read(reader: &mut Reader<'_>, name: &str) -> Option<Self> {
         let text = reader.required(name)?;
-        let url = Self::parse(text, locality);
+        let url = Self::parse(text, reader.locality());
         if url.is_none() {
             reader.mistake(
                 name,
-                "must be an absolute https URL without fragment (http only in a local configuration)",
+                "must be an absolute https URL in ASCII, without fragment (http only in a local configuration)",
             );
         }
         url
@@ -285,7 +291,8 @@ impl PageUrl {
 
     fn parse(text: &str, locality: Locality) -> Option<Self> {
         let uri: Uri = text.parse().ok()?;
-        let plain = !uri.authority()?.as_str().contains('@') && !text.contains('#');
+        // A header field, which is what redirects there, holds ASCII.
+        let plain = !uri.authority()?.as_str().contains('@') && !text.contains('#') && text.is_ascii();
         (plain && locality.allows(uri.scheme_str()?, uri.host()?)).then(|| Self(text.to_owned()))
     }
 
@@ -315,8 +322,9 @@ pub struct ProviderEntry {
     pub name: String,
     /// Who vouches for its identities.
     pub issuer: Issuer,
-    /// The origins a form may be redirected to on the way to it.
-    pub form_origins: Vec<String>,
+    /// What a page's `form-action` must allow, as a browser holds the redirect after a form to it: wherever discovery may find the authorization
+    /// endpoint, which is the issuer's host and those below it, and the origin of a fixed one (CSP Level 3 section 2.3.1).
+    pub form_sources: Vec<String>,
 }
 
 /// The configured providers.
@@ -326,7 +334,7 @@ pub struct ProviderDirectory(Vec<ProviderEntry>);
 impl ProviderDirectory {
     /// Reads `id`, `name`, `issuer` and `authorization_endpoint` of each element of `PROVIDERS`, and of the rest only whether it is for local
     /// configurations alone.
-    pub fn read(reader: &mut Reader<'_>, site: Option<&Site>) -> Option<Self> {
+    pub fn read(reader: &mut Reader<'_>) -> Option<Self> {
         #[derive(Deserialize)]
         struct Element {
             id: ProviderId,
@@ -347,13 +355,12 @@ impl ProviderDirectory {
             );
             return None;
         };
-        let locality = site.map_or(Locality::Deployed, |site| site.locality);
         let is_local = |element: &Element| {
             let issuer = element.issuer.as_str().parse();
             let has_credential = element.client_secret.is_some() || element.client_key.is_some();
             has_credential || !issuer.is_ok_and(|issuer| Locality::Deployed.allows_uri(&issuer))
         };
-        if locality == Locality::Deployed && elements.iter().any(is_local) {
+        if reader.locality() == Locality::Deployed && elements.iter().any(is_local) {
             let what =
                 "has an issuer of http, a client_secret or a client_key, which are for local configurations only";
             reader.mistake("PROVIDERS", what);
@@ -361,14 +368,13 @@ impl ProviderDirectory {
         let entries: Vec<ProviderEntry> = elements
             .into_iter()
             .map(|element| {
-                let urls = [Some(element.issuer.as_str()), element.authorization_endpoint.as_deref()];
-                let mut form_origins: Vec<String> = urls.into_iter().flatten().filter_map(origin_of).collect();
-                form_origins.dedup();
+                let fixed = element.authorization_endpoint.as_deref();
+                let form_sources = form_sources(element.issuer.as_str(), fixed).unwrap_or_default();
                 ProviderEntry {
                     id: element.id,
                     name: element.name,
                     issuer: element.issuer,
-                    form_origins,
+                    form_sources,
                 }
             })
             .collect();
@@ -396,10 +402,16 @@ impl ProviderDirectory {
     }
 }
 
-/// The origin of a URL, `https://host[:port]`.
-fn origin_of(url: &str) -> Option<String> {
-    let uri: Uri = url.parse().ok()?;
-    Some(format!("{}://{}", uri.scheme_str()?, uri.authority()?))
+/// See [`ProviderEntry::form_sources`]; none when `issuer` is no URL of a host.
+fn form_sources(issuer: &str, authorization_endpoint: Option<&str>) -> Option<Vec<String>> {
+    let issuer: Uri = issuer.parse().ok()?;
+    let (scheme, host) = (issuer.scheme_str()?, issuer.host()?);
+    let mut sources = vec![format!("{scheme}://{host}:*"), format!("{scheme}://*.{host}:*")];
+    if let Some(endpoint) = authorization_endpoint {
+        let endpoint: Uri = endpoint.parse().ok()?;
+        sources.push(format!("{}://{}", endpoint.scheme_str()?, endpoint.authority()?));
+    }
+    Some(sources)
 }
 
 /// Where the keys that seal flows come from.

@@ -25,6 +25,11 @@ pub const PENDING_LIFETIME: Duration = Duration::from_mins(10);
 /// How many flows one browser keeps; the oldest go first (contract section 4).
 pub const FLOWS_PER_BROWSER: usize = 4;
 
+/// Whether the form in which a [`FlowSecret`] travels can hold `byte` (RFC 4648 section 5).
+pub(crate) const fn is_base64url(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'
+}
+
 /// A 256-bit secret of one flow: unguessable, decodes to nothing, does not print.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct FlowSecret([u8; 32]);

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::{
     clock::{Deadline, Timestamp},
-    config::{Reader, Site},
+    config::Reader,
     flow::SessionBinding,
     http::{
         cookies::{self, Cookies},
@@ -17,7 +17,6 @@ use crate::{
     },
     identity::{AccountId, EmailAddress, SessionId},
     jose::{Algorithm, CompactJws, JwsError, KeySet, KeySource, KeysUnavailable, RemoteKeySet, VerifiedJwt},
-    outbound::Locality,
 };
 
 /// How long a session must last at least for a flow to be started in it: a flow's ten minutes, and one for the clocks.
@@ -113,10 +112,10 @@ pub struct Sessions {
 
 impl Sessions {
     /// Reads `SESSION_ISSUER`, `SESSION_AUDIENCE`, `SESSION_JWKS`, `SESSION_JWKS_URL` and `SESSION_COOKIE`.
-    pub fn read(reader: &mut Reader<'_>, site: Option<&Site>) -> Option<Self> {
+    pub fn read(reader: &mut Reader<'_>) -> Option<Self> {
         let issuer = reader.required("SESSION_ISSUER");
         let audience = reader.required("SESSION_AUDIENCE");
-        let sources = Self::read_sources(reader, site);
+        let sources = Self::read_sources(reader);
         let default = "__Host-accounts-session".to_owned();
         let cookie_name = reader.parsed("SESSION_COOKIE", default, "a cookie's name", |name| {
             let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
@@ -129,7 +128,7 @@ impl Sessions {
         })
     }
 
-    fn read_sources(reader: &mut Reader<'_>, site: Option<&Site>) -> Option<Vec<KeySource>> {
+    fn read_sources(reader: &mut Reader<'_>) -> Option<Vec<KeySource>> {
         let (given, url) = (reader.optional("SESSION_JWKS"), reader.optional("SESSION_JWKS_URL"));
         let mut sources = Vec::new();
         if given.is_none() && url.is_none() {
@@ -142,7 +141,7 @@ impl Sessions {
             }
         }
         if let Some(url) = url {
-            let locality = site.map_or(Locality::Deployed, |site| site.locality);
+            let locality = reader.locality();
             match url.parse::<Uri>().ok().filter(|uri| locality.allows_uri(uri)) {
                 Some(uri) => {
                     let client = reader.http_client(locality);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use account_linking::{
     link::{Actor, Exemption, IdentityFingerprint},
-    table::{EventKind, Happening},
+    table::{EventKind, HistoryEntry},
 };
 use boon::{Compiler, SchemaIndex, Schemas};
 use serde_json::{Value, json};
@@ -42,8 +42,8 @@ async fn the_history_is_told_whole_and_the_latest_first(world: World) {
     let history = world.table.read_history(&account("alice"), deadline()).await.unwrap();
 
     assert_eq!(history.len(), 151);
-    assert!(history.is_sorted_by_key(|happening| std::cmp::Reverse(happening.at)));
-    let exempted = Happening {
+    assert!(history.is_sorted_by_key(|entry| std::cmp::Reverse(entry.at)));
+    let exempted = HistoryEntry {
         kind: EventKind::Exempted,
         at: at(249),
         provider: "magento".to_owned(),

@@ -76,13 +76,13 @@ enum Operation {
 }
 
 /// What the request is about.
-struct Subject<'a> {
+struct Target<'a> {
     operation: Operation,
     provider: &'a str,
     account: &'a str,
 }
 
-impl<'a> Subject<'a> {
+impl<'a> Target<'a> {
     fn parse(request: &'a Request) -> Result<Self, MalformedRequest> {
         let segments = request.segments()?;
         let [provider, "accounts", account, ref rest @ ..] = segments[..] else {
@@ -134,7 +134,7 @@ impl App {
     ) -> Result<Self, ConfigError> {
         let mut reader = Reader::new(environment);
         let site = Site::read(&mut reader);
-        let providers = ProviderDirectory::read(&mut reader, site.as_ref());
+        let providers = ProviderDirectory::read(&mut reader);
         let table = Table::read(&mut reader);
         let linking_required = read_linking_required(&mut reader);
         let app = (|| {
@@ -160,16 +160,16 @@ pub async fn respond(app: &App, request: &Request) -> Response<String> {
 
 async fn handle(app: &App, exchange: &mut Exchange<'_>) -> Result<Answer, AccountPolicyError> {
     let request = exchange.request;
-    let subject = Subject::parse(request)?;
+    let target = Target::parse(request)?;
     let provider = app
         .providers
-        .find(subject.provider)
+        .find(target.provider)
         .ok_or(AccountPolicyError::UnknownProvider)?;
     exchange.provider = Some(provider.id.clone());
     let caller = request.iam_caller.as_deref().ok_or(AccountPolicyError::CallerMissing)?;
-    let account = AccountId::from_path_segment(subject.account)?;
+    let account = AccountId::from_path_segment(target.account)?;
 
-    let outcome = match subject.operation {
+    let outcome = match target.operation {
         Operation::Tell => return tell(app, request, account, &provider.id).await,
         Operation::Exempt => exempt(app, request, &account, &provider.id, caller).await?,
         Operation::EndExemption => end_exemption(app, request, &account, &provider.id, caller).await?,

@@ -145,11 +145,11 @@ impl App {
     ) -> Result<Self, ConfigError> {
         let mut reader = Reader::new(environment);
         let site = Site::read(&mut reader);
-        let sessions = Sessions::read(&mut reader, site.as_ref());
+        let sessions = Sessions::read(&mut reader);
         let providers = Providers::read(&mut reader, site.as_ref());
         let flow_keys = FlowKeyRing::read(&mut reader, site.as_ref());
         let confirm_link = ConfirmLink::read(&mut reader);
-        let sign_in_complete = read_sign_in_complete(&mut reader, site.as_ref());
+        let sign_in_complete = read_sign_in_complete(&mut reader);
         let table = Table::read(&mut reader);
         let app = (|| {
             Some(Self {

@@ -127,8 +127,8 @@ impl App {
     ) -> Result<Self, ConfigError> {
         let mut reader = Reader::new(environment);
         let site = Site::read(&mut reader);
-        let sessions = Sessions::read(&mut reader, site.as_ref());
-        let providers = ProviderDirectory::read(&mut reader, site.as_ref());
+        let sessions = Sessions::read(&mut reader);
+        let providers = ProviderDirectory::read(&mut reader);
         let flow_keys = FlowKeyRing::read(&mut reader, site.as_ref());
         let table = Table::read(&mut reader);
         let app = (|| {

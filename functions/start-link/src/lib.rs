@@ -144,7 +144,7 @@ impl App {
     ) -> Result<Self, ConfigError> {
         let mut reader = Reader::new(environment);
         let site = Site::read(&mut reader);
-        let sessions = Sessions::read(&mut reader, site.as_ref());
+        let sessions = Sessions::read(&mut reader);
         let providers = Providers::read(&mut reader, site.as_ref());
         let flow_keys = FlowKeyRing::read(&mut reader, site.as_ref());
         let reauthenticate_after = read_reauthenticate_after(&mut reader);

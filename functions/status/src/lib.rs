@@ -77,8 +77,8 @@ impl App {
     pub async fn connect(environment: &Environment, clock: Arc<dyn Clock>) -> Result<Self, ConfigError> {
         let mut reader = Reader::new(environment);
         let site = Site::read(&mut reader);
-        let sessions = Sessions::read(&mut reader, site.as_ref());
-        let providers = ProviderDirectory::read(&mut reader, site.as_ref());
+        let sessions = Sessions::read(&mut reader);
+        let providers = ProviderDirectory::read(&mut reader);
         let table = Table::read(&mut reader);
         let linking_required = read_linking_required(&mut reader);
         let reauthenticate_after = read_reauthenticate_after(&mut reader);
@@ -146,7 +146,7 @@ async fn handle(app: &App, exchange: &mut Exchange<'_>) -> Result<Answer, Status
             reference,
             Language::of(&request.headers),
             app.site.settings.as_str(),
-            &provider.form_origins,
+            &provider.form_sources,
         ),
     };
     Ok(Answer::new(

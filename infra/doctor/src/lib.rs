@@ -98,11 +98,11 @@ impl Parts {
         let parts = Self {
             flow_keys: FlowKeyRing::read(reader, site.as_ref()),
             table: Table::read(reader),
-            sessions: Sessions::read(reader, site.as_ref()),
+            sessions: Sessions::read(reader),
             site,
         };
         // The rest is read for its mistakes.
-        let _ = read_sign_in_complete(reader, parts.site.as_ref());
+        let _ = read_sign_in_complete(reader);
         let _ = (ConfirmLink::read(reader), read_reauthenticate_after(reader));
         let _ = read_linking_required(reader);
         let _ = Providers::read(reader, parts.site.as_ref());
@@ -128,13 +128,8 @@ fn examine_variables(reader: Reader<'_>, stage: Stage, report: &mut Report) {
         Ok(()) => Vec::new(),
         Err(ConfigError(mistakes)) => mistakes,
     };
-    // Several parts read the same variables, and each notes what it misses.
-    let mut told: Vec<&String> = Vec::new();
     for mistake in &mistakes {
-        if !told.contains(&mistake) {
-            told.push(mistake);
-            report.wrong("variables", mistake, "No function that reads it starts.");
-        }
+        report.wrong("variables", mistake, "No function that reads it starts.");
     }
     if mistakes.is_empty() {
         let but = match stage {

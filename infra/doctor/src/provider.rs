@@ -17,7 +17,7 @@ use account_linking::{
         authorization_request::{AuthorizationRequestError, UserChoice},
         authorization_response::{AuthorizationErrorCode, AuthorizationResponse, ResponseRefused},
         discovery::ProviderMetadata,
-        token_exchange::{ErrorAnswer, TokenExchangeError},
+        token_exchange::{ErrorResponse, TokenExchangeError},
     },
     telemetry::cause_of,
 };
@@ -224,8 +224,8 @@ impl Examination<'_> {
     ) {
         let is_public = element["client_authentication"] == "none";
         match self.redeem_nothing(provider, flow).await {
-            Refused::With(ErrorAnswer::InvalidGrant) => {}
-            Refused::With(error @ (ErrorAnswer::InvalidClient | ErrorAnswer::UnauthorizedClient)) => {
+            Refused::With(ErrorResponse::InvalidGrant) => {}
+            Refused::With(error @ (ErrorResponse::InvalidClient | ErrorResponse::UnauthorizedClient)) => {
                 let mend =
                     "Compare `client_id`, `client_authentication` and the secret or key with what is registered there.";
                 return report.wrong(subject, format!("the provider answered {error}"), mend);
@@ -250,7 +250,7 @@ impl Examination<'_> {
             Some(stranger) => matches!(
                 self.redeem_nothing(stranger, flow).await,
                 Refused::With(
-                    ErrorAnswer::InvalidClient | ErrorAnswer::UnauthorizedClient | ErrorAnswer::InvalidRequest
+                    ErrorResponse::InvalidClient | ErrorResponse::UnauthorizedClient | ErrorResponse::InvalidRequest
                 )
             ),
             None => false,
@@ -335,7 +335,7 @@ impl Examination<'_> {
         let url = match asked {
             Ok(url) => url,
             Err(AuthorizationRequestError::Refused(
-                error @ (ErrorAnswer::InvalidClient | ErrorAnswer::UnauthorizedClient),
+                error @ (ErrorResponse::InvalidClient | ErrorResponse::UnauthorizedClient),
             )) => {
                 return Told::Unknown(format!(
                     "the provider answered {error}: client authentication comes first"
@@ -409,7 +409,7 @@ impl Examination<'_> {
 
 /// How a made-up code was met.
 enum Refused {
-    With(ErrorAnswer),
+    With(ErrorResponse),
     Not,
     NoAnswer(String),
 }

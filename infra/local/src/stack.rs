@@ -4,7 +4,7 @@ use std::{io, path::Path, sync::Arc, time::Duration};
 
 use account_linking::{
     clock::{Clock, MovableClock, NoRandomness, Randomness, SystemRandomness},
-    config::{ConfigError, Environment, ProviderDirectory, ProviderEntry, Reader, Site, read_linking_required},
+    config::{ConfigError, Environment, ProviderDirectory, ProviderEntry, Reader, read_linking_required},
     jose::{KeySetError, SigningKey},
     requirement::LinkingRequired,
     table::Table,
@@ -278,9 +278,7 @@ fn issue_sessions(
 /// The providers that the functions will know. What is wrong with `PROVIDERS` they tell.
 fn providers(environment: &Environment) -> Vec<ProviderEntry> {
     let mut reader = Reader::new(environment);
-    let site = Site::read(&mut reader);
-    let directory = ProviderDirectory::read(&mut reader, site.as_ref());
-    directory
+    ProviderDirectory::read(&mut reader)
         .as_ref()
         .map(ProviderDirectory::entries)
         .unwrap_or_default()

@@ -41,9 +41,9 @@ fn every_mistake_is_reported_at_once_and_by_name() {
     ]);
     let mut reader = Reader::new(&environment);
     let site = Site::read(&mut reader);
-    let _ = read_sign_in_complete(&mut reader, site.as_ref());
+    let _ = read_sign_in_complete(&mut reader);
     let _ = FlowKeysSource::read(&mut reader, site.as_ref());
-    let _ = ProviderDirectory::read(&mut reader, site.as_ref());
+    let _ = ProviderDirectory::read(&mut reader);
     let _ = (ConfirmLink::read(&mut reader), read_reauthenticate_after(&mut reader));
     let _ = (read_provider_timeout(&mut reader), read_linking_required(&mut reader));
     let ConfigError(mistakes) = reader.finish(site).unwrap_err();
@@ -90,6 +90,21 @@ fn http_is_for_localhost_only() {
     assert!(at("http://a.localhost", "http://a.example/user").is_err());
     assert!(at("http://localhost.example", "http://localhost.example/user").is_err());
     assert!(at("http://notlocalhost", "http://notlocalhost/user").is_err());
+}
+
+#[test]
+fn a_page_is_one_that_a_header_can_redirect_to() {
+    for text in [
+        "/user",
+        "https://u@a.example/user",
+        "https://a.example/user#sso",
+        "https://a.example/réglages",
+        "https://a.example/user?tab=sécurité",
+    ] {
+        assert_eq!(PageUrl::parse(text, Locality::Deployed), None, "{text}");
+    }
+    let page = PageUrl::parse("https://a.example/r%C3%A9glages?tab=sso", Locality::Deployed).unwrap();
+    assert!(http::HeaderValue::from_str(&page.with(&[("sso", "é\n")])).is_ok());
 }
 
 #[test]
@@ -180,9 +195,9 @@ fn what_is_wrong_with_the_keys_is_told_beside_what_is_wrong_with_the_site() {
 fn http_and_credentials_in_providers_are_for_local_configurations_only() {
     let is_refused = |origin, issuer: &str, more: &str| {
         let entry = format!(r#"[{{"id":"magento","name":"Magento.com","issuer":"{issuer}","client_id":"c"{more}}}]"#);
-        let environment = environment(&[("PROVIDERS", &entry)]);
+        let environment = environment(&[("PUBLIC_ORIGIN", origin), ("PROVIDERS", &entry)]);
         let mut reader = Reader::new(&environment);
-        let directory = ProviderDirectory::read(&mut reader, Some(&site_at(origin)));
+        let directory = ProviderDirectory::read(&mut reader);
         reader.finish(directory).is_err()
     };
     let (local, deployed) = ("http://accounts.localhost", "https://accounts.example");
@@ -208,10 +223,21 @@ fn a_provider_is_found_by_its_exact_id() {
         r#"[{"id":"magento","name":"Magento.com","issuer":"https://id.magento.example/x","client_id":"c"}]"#,
     )]);
     let mut reader = Reader::new(&environment);
-    let directory = ProviderDirectory::read(&mut reader, None).unwrap();
-    assert_eq!(
-        directory.find("magento").unwrap().form_origins,
-        ["https://id.magento.example"]
-    );
+    let directory = ProviderDirectory::read(&mut reader).unwrap();
+    assert!(directory.find("magento").is_some());
     assert_eq!(directory.find("Magento"), None);
+}
+
+#[test]
+fn a_form_may_lead_wherever_the_provider_may_be() {
+    let of_issuer = ["https://id.magento.example:*", "https://*.id.magento.example:*"];
+    assert_eq!(form_sources("https://id.magento.example/x", None).unwrap(), of_issuer);
+    let fixed = form_sources(
+        "https://id.magento.example/x",
+        Some("https://login.example:8443/authorize"),
+    );
+    assert_eq!(
+        fixed.unwrap(),
+        [&of_issuer[..], &["https://login.example:8443"]].concat()
+    );
 }

@@ -25,6 +25,7 @@ fn ring(secrets: &ScriptedServer) -> FlowKeyRing {
             "FLOW_KEYS_ARN",
             "arn:aws:secretsmanager:eu-west-1:123456789012:secret:flow-keys",
         ),
+        ("PUBLIC_ORIGIN", ORIGIN),
         ("AWS_REGION", "eu-west-1"),
         ("AWS_ACCESS_KEY_ID", "AKID"),
         ("AWS_SECRET_ACCESS_KEY", "hush"),

@@ -5,7 +5,7 @@
 
 use http::{HeaderMap, header::COOKIE};
 
-use crate::flow::{FLOW_LIFETIME, FlowSecret};
+use crate::flow::{FLOW_LIFETIME, FlowSecret, is_base64url};
 
 /// What the names of all cookies that the service sets begin with.
 pub const OUR_PREFIX: &str = "__Host-sso-";
@@ -34,7 +34,7 @@ pub struct Cookies<'a> {
 impl<'a> Cookies<'a> {
     /// Picks our cookies, and the session's under `session_name`, from the raw `Cookie` headers (RFC 6265 section 4.2.1).
     ///
-    /// A value that is not ASCII counts as empty: it is no value of ours.
+    /// A value that is not UTF-8 counts as empty: it is no value of ours.
     pub fn parse(headers: &'a HeaderMap, session_name: &str) -> Result<Self, RepeatedCookie> {
         Self::pick(headers, Some(session_name))
     }
@@ -118,7 +118,6 @@ pub fn flow_name(state: &FlowSecret) -> String {
 #[must_use]
 pub fn flow_name_for(state: &str) -> Option<String> {
     let shown = state.get(..STATE_CHARACTERS)?;
-    let is_base64url = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     shown.bytes().all(is_base64url).then(|| format!("{FLOW_PREFIX}{shown}"))
 }
 

@@ -68,8 +68,8 @@ pub fn error(code: ErrorCode, language: Language, settings_url: &str, request_id
 #[derive(Clone, Copy)]
 enum FormTargets<'a> {
     None,
-    /// Our own origin, and these.
-    Origins(&'a [String]),
+    /// Our own origin, and what these sources allow.
+    Sources(&'a [String]),
 }
 
 fn respond(
@@ -99,10 +99,10 @@ fn respond(
     // A form sent without a referrer has no Origin either (contract section 3).
     let (form_action, referrer_policy) = match form_targets {
         FormTargets::None => ("'none'".to_owned(), "no-referrer"),
-        FormTargets::Origins(origins) => {
-            let sources = origins
+        FormTargets::Sources(allowed) => {
+            let sources = allowed
                 .iter()
-                .fold("'self'".to_owned(), |sources, origin| sources + " " + origin);
+                .fold("'self'".to_owned(), |sources, source| sources + " " + source);
             (sources, "same-origin")
         }
     };

@@ -78,19 +78,45 @@ impl ErrorCode {
     /// Whether a navigation is answered by a page of ours: there is no place to send the browser to, or none to be trusted with it.
     #[must_use]
     pub const fn has_own_page(self) -> bool {
-        matches!(
-            self,
-            Self::InvalidRequest | Self::UnknownProvider | Self::FlowUnknown | Self::CrossOriginRequest
-        )
+        match self {
+            Self::InvalidRequest | Self::UnknownProvider | Self::FlowUnknown | Self::CrossOriginRequest => true,
+            Self::SessionRequired
+            | Self::SessionChanged
+            | Self::ReauthenticationRequired
+            | Self::Cancelled
+            | Self::ProviderRefused
+            | Self::ProviderUnavailable
+            | Self::IdentityInvalid
+            | Self::IdentityInUse
+            | Self::AccountAlreadyLinked
+            | Self::NothingToConfirm
+            | Self::NotLinked
+            | Self::TicketUnknown
+            | Self::TemporarilyUnavailable
+            | Self::InternalError => false,
+        }
     }
 
     /// Whether the text of this code sends the user to support: then a redirect carries the request's id, to be named there.
     #[must_use]
     pub const fn names_support(self) -> bool {
-        matches!(
-            self,
-            Self::ProviderRefused | Self::IdentityInvalid | Self::IdentityInUse | Self::InternalError
-        )
+        match self {
+            Self::ProviderRefused | Self::IdentityInvalid | Self::IdentityInUse | Self::InternalError => true,
+            Self::InvalidRequest
+            | Self::UnknownProvider
+            | Self::FlowUnknown
+            | Self::SessionRequired
+            | Self::SessionChanged
+            | Self::ReauthenticationRequired
+            | Self::CrossOriginRequest
+            | Self::Cancelled
+            | Self::ProviderUnavailable
+            | Self::AccountAlreadyLinked
+            | Self::NothingToConfirm
+            | Self::NotLinked
+            | Self::TicketUnknown
+            | Self::TemporarilyUnavailable => false,
+        }
     }
 }
 

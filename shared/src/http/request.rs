@@ -13,8 +13,11 @@ use crate::{clock::Deadline, jose::unique_json::parse_object, telemetry::Invocat
 /// How long a request may take from its start (contract section 7). Lambda's own time-out is 10 s.
 pub const REQUEST_BUDGET: Duration = Duration::from_millis(7500);
 
-const MAX_QUERY_LEN: usize = 8 * 1024;
-const MAX_BODY_LEN: usize = 4 * 1024;
+/// The longest query that is read (contract section 9).
+pub const MAX_QUERY_BYTES: usize = 8 * 1024;
+
+/// The longest body that is read (contract section 9).
+const MAX_BODY_BYTES: usize = 4 * 1024;
 
 /// API Gateway's ids have 16 characters, an UUID 36.
 const LONGEST_ID: usize = 64;
@@ -120,10 +123,10 @@ impl Request {
 
     /// Checks the bounds of section 9; answers the segments of the path behind `/sso/`, as they came.
     pub fn segments(&self) -> Result<Vec<&str>, MalformedRequest> {
-        if self.query.len() > MAX_QUERY_LEN {
+        if self.query.len() > MAX_QUERY_BYTES {
             return Err(MalformedRequest::QueryTooLong);
         }
-        if self.body.len() > MAX_BODY_LEN {
+        if self.body.len() > MAX_BODY_BYTES {
             return Err(MalformedRequest::BodyTooLong);
         }
         let path = self.path.strip_prefix("/sso/").ok_or(MalformedRequest::Route)?;

@@ -33,7 +33,11 @@ impl Language {
                 .split_once(';')
                 .map_or((range, Some(1000)), |(tag, rest)| (tag, weight(rest)));
             // Among equals the first wins; zero means "not this one".
-            if let (Some(language), Some(weight)) = (Self::of_range(tag.trim()), weight)
+            let language = match tag.trim() {
+                "*" => Some(Self::English),
+                tag => Self::of_tag(tag),
+            };
+            if let (Some(language), Some(weight)) = (language, weight)
                 && weight > preferred.0
             {
                 preferred = (weight, language);
@@ -42,10 +46,12 @@ impl Language {
         preferred.1
     }
 
-    fn of_range(range: &str) -> Option<Self> {
-        let primary = range.split('-').next().unwrap_or_default();
+    /// The language of a tag (BCP 47), when it is ours: `fr-CA` is French.
+    #[must_use]
+    pub fn of_tag(tag: &str) -> Option<Self> {
+        let primary = tag.split('-').next().unwrap_or_default();
         match primary.to_ascii_lowercase().as_str() {
-            "en" | "*" => Some(Self::English),
+            "en" => Some(Self::English),
             "fr" => Some(Self::French),
             _ => None,
         }

@@ -14,7 +14,7 @@ use url::Url;
 use super::{
     client_authentication::{AuthenticatedCall, ClientAuthenticationError},
     discovery::{MetadataUnavailable, ProviderMetadata, uri},
-    token_exchange::{ErrorAnswer, MAX_ANSWER_BYTES, UnusableAnswer, is_error_status},
+    token_exchange::{ErrorResponse, MAX_ANSWER_BYTES, UnusableResponse, is_error_status},
 };
 use crate::{
     flow::Flow,
@@ -94,10 +94,10 @@ pub enum AuthorizationRequestError {
     Unreachable(#[source] OutboundError),
     /// The provider refused the pushed request (RFC 9126 section 2.3).
     #[error("pushing the authorization request: the provider answered with the error {0}")]
-    Refused(ErrorAnswer),
+    Refused(ErrorResponse),
     /// The answer to the pushed request is neither a `request_uri` nor an error.
     #[error("pushing the authorization request: {0}")]
-    Unusable(UnusableAnswer),
+    Unusable(UnusableResponse),
 }
 
 impl Refusal for AuthorizationRequestError {
@@ -105,7 +105,7 @@ impl Refusal for AuthorizationRequestError {
         match self {
             Self::Refused(_) => ErrorCode::ProviderRefused,
             Self::Metadata(_) | Self::Unreachable(_) | Self::Unusable(_) => ErrorCode::ProviderUnavailable,
-            Self::ClientAuthentication(_) => ErrorCode::InternalError,
+            Self::ClientAuthentication(error) => error.code(),
         }
     }
 }
@@ -216,14 +216,14 @@ fn read_answer(answer: &Response<Vec<u8>>) -> Result<String, AuthorizationReques
         let answer = serde_json::from_slice(answer.body()).ok().filter(is_usable);
         return answer
             .map(|answer| answer.request_uri)
-            .ok_or(unusable(UnusableAnswer::Json(status)));
+            .ok_or(unusable(UnusableResponse::Json(status)));
     }
     if !is_error_status(status) {
-        return Err(unusable(UnusableAnswer::Status(status)));
+        return Err(unusable(UnusableResponse::Status(status)));
     }
     Err(match serde_json::from_slice::<BasicErrorResponse>(answer.body()) {
         Ok(error) => AuthorizationRequestError::Refused(error.error().into()),
-        Err(_) => unusable(UnusableAnswer::Json(status)),
+        Err(_) => unusable(UnusableResponse::Json(status)),
     })
 }
 

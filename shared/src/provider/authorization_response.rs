@@ -4,12 +4,13 @@ use std::{borrow::Cow, fmt};
 
 use super::discovery::MetadataUnavailable;
 use crate::{
-    http::problem::{ErrorCode, Refusal},
+    flow::is_base64url,
+    http::{
+        problem::{ErrorCode, Refusal},
+        request::MAX_QUERY_BYTES,
+    },
     identity::Issuer,
 };
-
-/// The longest query that is read (contract section 9).
-pub const MAX_QUERY_BYTES: usize = 8 * 1024;
 
 /// The length of a `state`: 256 bits in unpadded base64url.
 const STATE_LENGTH: usize = 43;
@@ -181,7 +182,6 @@ impl AuthorizationResponse {
                 return Err(MalformedResponse::Repeated(name));
             }
         }
-        let is_base64url = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
         let state = state
             .filter(|state| state.len() == STATE_LENGTH && state.bytes().all(is_base64url))
             .ok_or(MalformedResponse::State)?;

@@ -168,7 +168,7 @@ fn read(
     })
 }
 
-/// Whether `url` is on the host of `issuer` or on one below it.
+/// Whether `url` is on the host of `issuer` or on one below it. `ProviderEntry::form_sources` allows as much.
 fn belongs_to(url: &Url, issuer: &Issuer) -> bool {
     let Ok(issuer) = Url::parse(issuer.as_str()) else {
         return false;

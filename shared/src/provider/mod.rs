@@ -18,7 +18,9 @@ pub mod token_exchange;
 mod tests;
 
 use std::{
+    future::poll_fn,
     sync::{Arc, Mutex, PoisonError},
+    task::Poll,
     time::Duration,
 };
 
@@ -55,7 +57,7 @@ pub struct Providers(Vec<Provider>);
 impl Providers {
     /// Reads `PROVIDERS` and `PROVIDER_TIMEOUT_MS`, and AWS's own variables where a provider needs a secret or a key from there.
     pub fn read(reader: &mut Reader<'_>, site: Option<&Site>) -> Option<Self> {
-        let locality = site.map_or(Locality::Deployed, |site| site.locality);
+        let locality = reader.locality();
         let settings = settings::read(reader, locality);
         let timeout = read_provider_timeout(reader);
         let client = reader.http_client(locality);
@@ -100,28 +102,44 @@ impl Providers {
     /// Fetches ahead what [`Provider::authorization_request`] needs. What fails now is tried again by the first request.
     pub async fn warm_up_requests(&self, now: Timestamp) {
         let deadline = Deadline::within(REQUEST_BUDGET);
-        for provider in &self.0 {
+        let requests = self.0.iter().map(async |provider| {
             if let Ok(metadata) = provider.metadata(now, deadline).await
                 && metadata.pushed_authorization_request_endpoint.is_some()
             {
                 provider.client_authentication.warm_up(now, deadline).await;
             }
-        }
+        });
+        at_once(requests).await;
     }
 
     /// Fetches ahead what [`Provider::accept`], [`Provider::redeem`] and [`Provider::verify`] need. What fails now is tried again by
     /// the first request.
     pub async fn warm_up_responses(&self, now: Timestamp) {
         let deadline = Deadline::within(REQUEST_BUDGET);
-        for provider in &self.0 {
+        let responses = self.0.iter().map(async |provider| {
             let keys = async {
                 if let Ok(metadata) = provider.metadata(now, deadline).await {
                     let _ = provider.keys_at(&metadata.jwks_uri).current(now, deadline).await;
                 }
             };
             tokio::join!(keys, provider.client_authentication.warm_up(now, deadline));
-        }
+        });
+        at_once(responses).await;
     }
+}
+
+/// Waits for all of `futures`, of which none waits for another.
+async fn at_once(futures: impl Iterator<Item = impl Future<Output = ()>>) {
+    let mut pending: Vec<_> = futures.map(Box::pin).collect();
+    poll_fn(|context| {
+        pending.retain_mut(|future| future.as_mut().poll(context).is_pending());
+        if pending.is_empty() {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    })
+    .await;
 }
 
 /// One configured provider, and what was learned of it.
@@ -200,11 +218,11 @@ impl Provider {
     ) -> Result<UnverifiedIdToken, TokenExchangeError> {
         let metadata = self.metadata(now, deadline).await?;
         let credentials = self.credentials(now, deadline, random).await?;
-        let left = deadline
-            .left()
-            .checked_sub(COMMIT_BUDGET)
-            .filter(|left| !left.is_zero());
-        let call = self.call(credentials, left.ok_or(TokenExchangeError::TooLate)?);
+        let left = deadline.leaving(COMMIT_BUDGET).left();
+        if left.is_zero() {
+            return Err(TokenExchangeError::TooLate);
+        }
+        let call = self.call(credentials, left);
         let token =
             token_exchange::redeem(call, &metadata.token_endpoint, &self.redirect_uri, code, code_verifier).await?;
         Ok(UnverifiedIdToken {
@@ -214,7 +232,7 @@ impl Provider {
     }
 
     /// The person whom the ID token names, when it is the answer to the flow that sent `nonce` (OIDC Core 3.1.3.7). A key that is not
-    /// known is looked for once more at the provider.
+    /// known is looked for once more at the provider, as long as the commit keeps its time.
     pub async fn verify(
         &self,
         id_token: &UnverifiedIdToken,
@@ -228,6 +246,7 @@ impl Provider {
             algorithms: &self.id_token_signing_algs,
             nonce,
         };
+        let deadline = deadline.leaving(COMMIT_BUDGET);
         id_token::verify_with_published_keys(&id_token.token, &id_token.keys, &expectations, now, deadline).await
     }
 

@@ -285,6 +285,25 @@ async fn a_redemption_leaves_the_commit_its_time() {
     assert_eq!(server.hits(), 1);
 }
 
+#[tokio::test]
+async fn looking_for_the_key_leaves_the_commit_its_time() {
+    let (server, flow, random) = (ScriptedServer::start([]).await, flow(), SystemRandomness::default());
+    let providers = providers(&server.url(""), &fixed_endpoints(&server));
+    let provider = providers.find("magento").unwrap();
+    server.then(tokens(&p256(), &server.url(""), &flow));
+    server.then(Answer::Silence);
+    let response = response(&flow, &format!("code=c&iss={}", server.url("")));
+    let code = provider.accept(response, NOW, plenty()).await.unwrap();
+    let redemption = provider.redeem(code, &flow.code_verifier, NOW, plenty(), &random);
+    let id_token = redemption.await.unwrap();
+
+    let deadline = Deadline::within(COMMIT_BUDGET + Duration::from_secs(1));
+    let verification = provider.verify(&id_token, &flow.nonce, NOW, deadline);
+    let error = server.without_waiting(verification).await.unwrap_err();
+    assert_eq!(error.code(), ErrorCode::ProviderUnavailable, "{error:?}");
+    assert!(deadline.left() > COMMIT_BUDGET.mul_f32(0.9), "{:?}", deadline.left());
+}
+
 /// Whether a call that began with all the time there is was given up after the 3 s that are the default.
 fn took_three_seconds(deadline: Deadline) -> bool {
     let left = REQUEST_BUDGET.saturating_sub(Duration::from_secs(3));
@@ -460,4 +479,13 @@ fn the_slowest_callback_that_links_fits_into_its_deadline() {
     let attempt = crate::table::CallLimits::default().attempt_timeout;
     assert!(attempt <= COMMIT_BUDGET);
     assert!(attempt + provider + COMMIT_BUDGET < REQUEST_BUDGET);
+}
+
+#[tokio::test]
+async fn every_provider_is_asked_at_once() {
+    let everybody = tokio::sync::Barrier::new(3);
+    let asked = (0..3).map(async |_| {
+        everybody.wait().await;
+    });
+    at_once(asked).await;
 }

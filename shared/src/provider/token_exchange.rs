@@ -48,7 +48,7 @@ impl fmt::Debug for UnverifiedIdToken {
 
 /// The provider's error, as far as it is a registered one: a closed list, so that it can be logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ErrorAnswer {
+pub enum ErrorResponse {
     /// `invalid_client`: it does not believe who we are.
     InvalidClient,
     /// `invalid_grant`: the code is not, or no longer, good.
@@ -65,7 +65,7 @@ pub enum ErrorAnswer {
     Other,
 }
 
-impl From<&BasicErrorResponseType> for ErrorAnswer {
+impl From<&BasicErrorResponseType> for ErrorResponse {
     fn from(error: &BasicErrorResponseType) -> Self {
         match error {
             BasicErrorResponseType::InvalidClient => Self::InvalidClient,
@@ -79,7 +79,7 @@ impl From<&BasicErrorResponseType> for ErrorAnswer {
     }
 }
 
-impl fmt::Display for ErrorAnswer {
+impl fmt::Display for ErrorResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::InvalidClient => "invalid_client",
@@ -93,16 +93,16 @@ impl fmt::Display for ErrorAnswer {
     }
 }
 
-/// What is wrong with an answer that is neither a success nor an error of the protocol.
+/// What is wrong with an answer that is neither a successful nor an error response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum UnusableAnswer {
+pub enum UnusableResponse {
     /// A redirect, `429`, 5xx, or any other status that says nothing about the request.
     #[error("the answer is {0}")]
     Status(StatusCode),
     /// It is not the JSON that goes with its status.
     #[error("the answer is {0} without the JSON that goes with it")]
     Json(StatusCode),
-    /// The token answer holds no ID token.
+    /// The token response holds no ID token.
     #[error("the answer has no ID token")]
     NoIdToken,
 }
@@ -129,10 +129,10 @@ pub enum TokenExchangeError {
     Unreachable(#[source] OutboundError),
     /// The provider refused (RFC 6749 section 5.2).
     #[error("redeeming the code: the provider answered with the error {0}")]
-    Refused(ErrorAnswer),
-    /// The answer is neither a token answer nor an error.
+    Refused(ErrorResponse),
+    /// The answer is neither a token response nor an error response.
     #[error("redeeming the code: {0}")]
-    Unusable(UnusableAnswer),
+    Unusable(UnusableResponse),
 }
 
 impl Refusal for TokenExchangeError {
@@ -141,7 +141,7 @@ impl Refusal for TokenExchangeError {
             Self::TooLate => ErrorCode::TemporarilyUnavailable,
             Self::Refused(_) => ErrorCode::ProviderRefused,
             Self::Metadata(_) | Self::Unreachable(_) | Self::Unusable(_) => ErrorCode::ProviderUnavailable,
-            Self::ClientAuthentication(_) => ErrorCode::InternalError,
+            Self::ClientAuthentication(error) => error.code(),
         }
     }
 }
@@ -216,14 +216,14 @@ pub(super) async fn redeem(
     match request.request_async(&http).await {
         Ok(answer) => {
             let id_token = answer.extra_fields().id_token.clone();
-            id_token.ok_or(TokenExchangeError::Unusable(UnusableAnswer::NoIdToken))
+            id_token.ok_or(TokenExchangeError::Unusable(UnusableResponse::NoIdToken))
         }
         Err(RequestTokenError::Request(error)) => Err(error),
         Err(RequestTokenError::ServerResponse(error)) => Err(TokenExchangeError::Refused(error.error().into())),
         // What could not be parsed may hold tokens: nothing of it goes on.
         Err(RequestTokenError::Parse(..) | RequestTokenError::Other(_)) => {
             let status = http.status.get().copied().unwrap_or_default();
-            Err(TokenExchangeError::Unusable(UnusableAnswer::Json(status)))
+            Err(TokenExchangeError::Unusable(UnusableResponse::Json(status)))
         }
     }
 }
@@ -250,7 +250,7 @@ impl<'c> AsyncHttpClient<'c> for TokenEndpoint<'_> {
             if status == StatusCode::OK || is_error_status(status) {
                 Ok(answer)
             } else {
-                Err(TokenExchangeError::Unusable(UnusableAnswer::Status(status)))
+                Err(TokenExchangeError::Unusable(UnusableResponse::Status(status)))
             }
         })
     }

@@ -351,8 +351,6 @@ fn session(auth_time: Timestamp, expires_at: Timestamp) -> Session {
 fn read(variables: &[(&str, &str)]) -> Result<Sessions, Vec<String>> {
     let mut environment: Environment = [
         ("PUBLIC_ORIGIN", "http://accounts.localhost"),
-        ("SETTINGS_URL", "http://accounts.localhost/user"),
-        ("SIGN_IN_URL", "http://accounts.localhost/sign-in"),
         ("SESSION_ISSUER", ISSUER),
         ("SESSION_AUDIENCE", AUDIENCE),
     ]
@@ -363,8 +361,7 @@ fn read(variables: &[(&str, &str)]) -> Result<Sessions, Vec<String>> {
         environment.set(name, *value);
     }
     let mut reader = Reader::new(&environment);
-    let site = Site::read(&mut reader);
-    let sessions = Sessions::read(&mut reader, site.as_ref());
+    let sessions = Sessions::read(&mut reader);
     reader.finish(sessions).map_err(|ConfigError(mistakes)| {
         let name = |mistake: &String| mistake.split_once(' ').unwrap().0.to_owned();
         mistakes.iter().map(name).collect()

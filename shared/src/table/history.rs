@@ -19,9 +19,9 @@ const PAGE: i32 = 100;
 
 const DOING: &str = "reading the history";
 
-/// An event, as the history tells it.
+/// An event of an account, as the history tells it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Happening {
+pub struct HistoryEntry {
     /// What happened.
     pub kind: Kind,
     /// When.
@@ -36,7 +36,7 @@ pub struct Happening {
 
 impl Table {
     /// What happened to `account`, the latest first.
-    pub async fn read_history(&self, account: &AccountId, deadline: Deadline) -> Result<Vec<Happening>, TableError> {
+    pub async fn read_history(&self, account: &AccountId, deadline: Deadline) -> Result<Vec<HistoryEntry>, TableError> {
         let (partition, prefix) = Key::events(account).into_parts();
         let mut history = Vec::new();
         let mut next: Option<Item> = None;
@@ -56,14 +56,14 @@ impl Table {
                 .await?
                 .map_err(|error| TableError::of(DOING, error))?;
             for item in page.items() {
-                history.push(items::happening(item)?);
+                history.push(items::history_entry(item)?);
             }
             next = page.last_evaluated_key;
             if next.is_none() {
                 break;
             }
         }
-        history.sort_by_key(|happening| std::cmp::Reverse(happening.at));
+        history.sort_by_key(|entry| std::cmp::Reverse(entry.at));
         Ok(history)
     }
 }

@@ -7,7 +7,7 @@ use std::{collections::HashMap, time::Duration};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use super::{error::TableError, event::Kind, history::Happening, keys::Key, owner::Owner, ticket::NewTicket};
+use super::{error::TableError, event::Kind, history::HistoryEntry, keys::Key, owner::Owner, ticket::NewTicket};
 use crate::{
     clock::Timestamp,
     flow::SessionBinding,
@@ -204,7 +204,7 @@ pub(super) fn sign_in(item: &Item) -> Result<SignIn, TableError> {
 }
 
 /// Reads an event.
-pub(super) fn happening(item: &Item) -> Result<Happening, TableError> {
+pub(super) fn history_entry(item: &Item) -> Result<HistoryEntry, TableError> {
     let item = Reader { item, kind: "an event" };
     let kind = item.text(attribute::KIND)?;
     let session = item.optional_text(attribute::SESSION)?;
@@ -212,7 +212,7 @@ pub(super) fn happening(item: &Item) -> Result<Happening, TableError> {
         Some(session) => Actor::Session(session.ok_or_else(|| item.corrupt(attribute::SESSION))?),
         None => Actor::Iam(item.text(attribute::BY)?.to_owned()),
     };
-    Ok(Happening {
+    Ok(HistoryEntry {
         kind: Kind::ALL
             .into_iter()
             .find(|known| known.as_str() == kind)

@@ -56,7 +56,7 @@ pub use self::{
     event::{EventId, Kind as EventKind},
     examination::TableFault,
     exemption::ExemptionEnded,
-    history::Happening,
+    history::HistoryEntry,
     items::{Item, account_record},
     owner::Owner,
     ticket::{NewTicket, TicketError},

@@ -15,7 +15,7 @@ use std::{
 
 use account_linking::{
     clock::{Clock, Deadline, SystemClock, SystemRandomness, Timestamp},
-    config::{Environment, Reader, Site},
+    config::{Environment, Reader},
     flow::{Flow, Purpose, ReturnTarget, SessionBinding},
     http::{cookies::Cookies, request::REQUEST_BUDGET},
     identity::{AccountId, Issuer, ProviderId, SessionId},
@@ -140,8 +140,7 @@ impl Bench {
         let (random, now) = (SystemRandomness::default(), SystemClock.now());
         let environment: Environment = environment(&world);
         let mut reader = Reader::new(&environment);
-        let site = Site::read(&mut reader);
-        let sessions = Sessions::read(&mut reader, site.as_ref()).ok_or("sessions are configured")?;
+        let sessions = Sessions::read(&mut reader).ok_or("sessions are configured")?;
         let event: serde_json::Value = serde_json::from_str(&world.event(Work::StartLink, FlowFormat::Ours)?)?;
         let cookies = event["cookies"].as_array().ok_or("an event has cookies")?;
         let cookies: Vec<&str> = cookies.iter().filter_map(|cookie| cookie.as_str()).collect();

@@ -161,7 +161,8 @@ impl AccountsSite {
         let notice = if signed_in.link_only {
             Some(match self.other_methods(signed_in.account).await {
                 Ok((OtherMethods::Refused, linked)) => Notice::SignInWith(linked),
-                _ => Notice::LinkFirst,
+                // What could not be asked is asked again by the next view.
+                Ok((OtherMethods::Allowed | OtherMethods::LinkOnly, _)) | Err(_) => Notice::LinkFirst,
             })
         } else {
             None
@@ -212,13 +213,13 @@ fn language_of(request: &Request, query: &Parameters) -> Language {
     let chosen = query
         .find("lang")
         .or_else(|| request.cookie(LANGUAGE_COOKIE))
-        .and_then(Language::from_tag);
+        .and_then(Language::of_tag);
     chosen.unwrap_or_else(|| request.accepted_language())
 }
 
 /// Keeps the language that `?lang=` chooses, so that the page is still in it after a flow.
 fn keeping_language(query: &Parameters, mut response: Response) -> Response {
-    if let Some(language) = query.find("lang").and_then(Language::from_tag) {
+    if let Some(language) = query.find("lang").and_then(Language::of_tag) {
         Cookie {
             name: LANGUAGE_COOKIE,
             value: language.tag(),

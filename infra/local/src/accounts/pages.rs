@@ -5,11 +5,11 @@ use account_linking::{
     config::ProviderEntry,
     http::{
         request,
-        texts::{self, fill},
+        texts::{fill, time_of_day},
     },
     link::Actor,
     requirement::LinkingRequired,
-    table::Happening,
+    table::HistoryEntry,
 };
 use http::StatusCode;
 
@@ -80,17 +80,9 @@ pub(super) enum Notice<'a> {
     SignInWith(Vec<&'a ProviderEntry>),
 }
 
-/// The words that the functions' own pages use.
-fn service_texts(language: Language) -> &'static texts::Texts {
-    match language {
-        Language::English => texts::Language::English.texts(),
-        Language::French => texts::Language::French.texts(),
-    }
-}
-
 /// An instant for people, to the minute: `1 April 2020, 00:00 UTC`.
 fn instant(language: Language, at: Timestamp) -> String {
-    let (date, time) = (service_texts(language).date(at), texts::time_of_day(at));
+    let (date, time) = (language.texts().date(at), time_of_day(at));
     format!(r#"<time datetime="{at}">{date}, {time}</time>"#)
 }
 
@@ -214,7 +206,7 @@ impl AccountsSite {
         let Some(outcome) = query.find("sso") else {
             return String::new();
         };
-        let told = service_texts(language).outcome(outcome);
+        let told = language.texts().outcome(outcome);
         let (title, next_step) = match outcome {
             "cancelled" => Texts::of(language).cancelled,
             _ => (&*told.title, &*told.next_step),
@@ -224,7 +216,7 @@ impl AccountsSite {
         let say = |template| fill(template, &[("provider", provider)]);
         let reference = query.find("request_id").and_then(request::id_in_url);
         let reference = reference.map_or_else(String::new, |id| {
-            let text = fill(&service_texts(language).section.request_id, &[("request_id", id)]);
+            let text = fill(&language.texts().section.request_id, &[("request_id", id)]);
             format!(r#"<p class="note">{}</p>"#, Text(&text))
         });
         format!(
@@ -263,23 +255,23 @@ impl AccountsSite {
     }
 
     /// What happened to the account of `signed_in`.
-    pub(super) fn history_page(&self, language: Language, signed_in: &SignedIn, history: &[Happening]) -> Response {
+    pub(super) fn history_page(&self, language: Language, signed_in: &SignedIn, history: &[HistoryEntry]) -> Response {
         let texts = Texts::of(language);
-        let line = |happening: &Happening| {
-            let named = |provider: &&ProviderEntry| happening.provider == provider.id.as_str();
+        let line = |entry: &HistoryEntry| {
+            let named = |provider: &&ProviderEntry| entry.provider == provider.id.as_str();
             let provider = self.providers.iter().find(named);
-            let provider = provider.map_or(happening.provider.as_str(), |provider| provider.name.as_str());
-            let until = happening.until.map(|until| service_texts(language).date(until));
+            let provider = provider.map_or(entry.provider.as_str(), |provider| provider.name.as_str());
+            let until = entry.until.map(|until| language.texts().date(until));
             let values = [("provider", provider), ("date", until.as_deref().unwrap_or_default())];
-            let who = match &happening.actor {
+            let who = match &entry.actor {
                 Actor::Iam(_) => texts.by_support,
                 actor if signed_in.is(actor) => texts.in_this_session,
                 Actor::Session(_) => texts.in_another_session,
             };
             format!(
                 "<li><strong>{what}</strong><br><small>{when} · {who}</small></li>\n",
-                what = Text(&fill(texts.event(happening.kind), &values)),
-                when = instant(language, happening.at),
+                what = Text(&fill(texts.event(entry.kind), &values)),
+                when = instant(language, entry.at),
             )
         };
         let list = if history.is_empty() {
@@ -348,7 +340,7 @@ impl AccountsSite {
         let form_targets: Vec<&str> = self
             .providers
             .iter()
-            .flat_map(|provider| &provider.form_origins)
+            .flat_map(|provider| &provider.form_sources)
             .map(String::as_str)
             .collect();
         let foot = format!(

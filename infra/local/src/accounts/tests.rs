@@ -252,8 +252,8 @@ fn the_settings_page_holds_the_section_and_lets_its_form_reach_the_provider() {
         page.body()
     );
     let policy = page.headers()[header::CONTENT_SECURITY_POLICY].to_str().unwrap();
-    let provider = scene.stack.provider_origin().unwrap();
-    assert!(policy.contains(&format!("form-action 'self' {provider};")), "{policy}");
+    let targets = "form-action 'self' http://magento.localhost:* http://*.magento.localhost:*;";
+    assert!(policy.contains(targets), "{policy}");
     assert!(
         policy.starts_with("default-src 'none'") && !policy.contains("unsafe-inline"),
         "{policy}"
@@ -314,7 +314,8 @@ fn each_provider_has_a_section_of_its_own() {
         assert!(page.body().contains(part), "{part}: {}", page.body());
     }
     let policy = page.headers()[header::CONTENT_SECURITY_POLICY].to_str().unwrap();
-    let targets = "form-action 'self' http://magento.localhost:9 http://adobe.localhost:9;";
+    let targets = "form-action 'self' http://magento.localhost:* http://*.magento.localhost:* \
+        http://adobe.localhost:* http://*.adobe.localhost:*;";
     assert!(policy.contains(targets), "{policy}");
 }
 

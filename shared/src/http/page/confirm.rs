@@ -39,7 +39,7 @@ pub fn confirm(
         title,
         contents,
         settings_url,
-        FormTargets::Origins(&[]),
+        FormTargets::Sources(&[]),
     )
 }
 

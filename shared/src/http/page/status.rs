@@ -12,7 +12,7 @@ use super::{
 };
 use crate::identity::EmailAddress;
 
-/// What the settings section would show. `outcome` is `sso=` as it came, `reference` what support finds its request by; `form_origins` are
+/// What the settings section would show. `outcome` is `sso=` as it came, `reference` what support finds its request by; `form_sources` are
 /// where start-link redirects to.
 #[must_use]
 pub fn status(
@@ -21,7 +21,7 @@ pub fn status(
     reference: Option<&str>,
     language: Language,
     settings_url: &str,
-    form_origins: &[String],
+    form_sources: &[String],
 ) -> Response<String> {
     let writer = Writer::new(language, &view.provider.name);
     let title = &language.texts().section.title;
@@ -41,7 +41,7 @@ pub fn status(
         title,
         contents,
         settings_url,
-        FormTargets::Origins(form_origins),
+        FormTargets::Sources(form_sources),
     )
 }
 

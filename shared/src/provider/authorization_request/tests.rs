@@ -206,62 +206,62 @@ async fn an_answer_to_a_pushed_request_is_a_reference_a_refusal_or_unusable() {
         (
             400,
             r#"{"error":"invalid_request"}"#,
-            Refused(ErrorAnswer::InvalidRequest),
+            Refused(ErrorResponse::InvalidRequest),
         ),
         (
             401,
             r#"{"error":"invalid_client","error_description":"hush"}"#,
-            Refused(ErrorAnswer::InvalidClient),
+            Refused(ErrorResponse::InvalidClient),
         ),
-        (403, r#"{"error":"hush"}"#, Refused(ErrorAnswer::Other)),
-        (400, "<html>", Unusable(UnusableAnswer::Json(StatusCode::BAD_REQUEST))),
+        (403, r#"{"error":"hush"}"#, Refused(ErrorResponse::Other)),
+        (400, "<html>", Unusable(UnusableResponse::Json(StatusCode::BAD_REQUEST))),
         (
             429,
             r#"{"error":"invalid_request"}"#,
-            Unusable(UnusableAnswer::Status(StatusCode::TOO_MANY_REQUESTS)),
+            Unusable(UnusableResponse::Status(StatusCode::TOO_MANY_REQUESTS)),
         ),
         (
             503,
             r#"{"error":"server_error"}"#,
-            Unusable(UnusableAnswer::Status(StatusCode::SERVICE_UNAVAILABLE)),
+            Unusable(UnusableResponse::Status(StatusCode::SERVICE_UNAVAILABLE)),
         ),
         (
             200,
             r#"{"request_uri":"urn:a","expires_in":60}"#,
-            Unusable(UnusableAnswer::Status(StatusCode::OK)),
+            Unusable(UnusableResponse::Status(StatusCode::OK)),
         ),
-        (201, "<html>", Unusable(UnusableAnswer::Json(StatusCode::CREATED))),
+        (201, "<html>", Unusable(UnusableResponse::Json(StatusCode::CREATED))),
         (
             201,
             r#"{"error":"invalid_request"}"#,
-            Unusable(UnusableAnswer::Json(StatusCode::CREATED)),
+            Unusable(UnusableResponse::Json(StatusCode::CREATED)),
         ),
         (
             201,
             r#"{"request_uri":"urn:a"}"#,
-            Unusable(UnusableAnswer::Json(StatusCode::CREATED)),
+            Unusable(UnusableResponse::Json(StatusCode::CREATED)),
         ),
         (
             201,
             r#"{"request_uri":"urn:a","expires_in":0}"#,
-            Unusable(UnusableAnswer::Json(StatusCode::CREATED)),
+            Unusable(UnusableResponse::Json(StatusCode::CREATED)),
         ),
         (
             201,
             r#"{"request_uri":"urn:a","expires_in":-1}"#,
-            Unusable(UnusableAnswer::Json(StatusCode::CREATED)),
+            Unusable(UnusableResponse::Json(StatusCode::CREATED)),
         ),
         (
             201,
             r#"{"request_uri":"","expires_in":60}"#,
-            Unusable(UnusableAnswer::Json(StatusCode::CREATED)),
+            Unusable(UnusableResponse::Json(StatusCode::CREATED)),
         ),
         (
             201,
             r#"{"request_uri":"urn:a b","expires_in":60}"#,
-            Unusable(UnusableAnswer::Json(StatusCode::CREATED)),
+            Unusable(UnusableResponse::Json(StatusCode::CREATED)),
         ),
-        (201, &long, Unusable(UnusableAnswer::Json(StatusCode::CREATED))),
+        (201, &long, Unusable(UnusableResponse::Json(StatusCode::CREATED))),
     ] {
         let (outcome, _, server) = push(Answer::json(status, body)).await;
         let error = outcome.unwrap_err();

@@ -145,14 +145,14 @@ async fn what_an_honest_provider_may_do_is_tolerated() {
 #[tokio::test]
 async fn an_error_of_the_protocol_is_a_refusal_by_its_registered_name() {
     for (status, error, expected) in [
-        (400, "invalid_grant", ErrorAnswer::InvalidGrant),
-        (400, "invalid_request", ErrorAnswer::InvalidRequest),
-        (401, "invalid_client", ErrorAnswer::InvalidClient),
-        (400, "invalid_scope", ErrorAnswer::InvalidScope),
-        (400, "unauthorized_client", ErrorAnswer::UnauthorizedClient),
-        (400, "unsupported_grant_type", ErrorAnswer::UnsupportedGrantType),
-        (403, "hush", ErrorAnswer::Other),
-        (404, "hush", ErrorAnswer::Other),
+        (400, "invalid_grant", ErrorResponse::InvalidGrant),
+        (400, "invalid_request", ErrorResponse::InvalidRequest),
+        (401, "invalid_client", ErrorResponse::InvalidClient),
+        (400, "invalid_scope", ErrorResponse::InvalidScope),
+        (400, "unauthorized_client", ErrorResponse::UnauthorizedClient),
+        (400, "unsupported_grant_type", ErrorResponse::UnsupportedGrantType),
+        (403, "hush", ErrorResponse::Other),
+        (404, "hush", ErrorResponse::Other),
     ] {
         let body = format!(r#"{{"error":"{error}","error_description":"hush","error_uri":"https://hush"}}"#);
         let refused = redeem(Answer::json(status, &body)).await.unwrap_err();
@@ -167,8 +167,8 @@ async fn an_error_of_the_protocol_is_a_refusal_by_its_registered_name() {
 #[tokio::test]
 async fn any_other_answer_is_unusable() {
     let error = r#"{"error":"invalid_grant"}"#;
-    let status = |status| UnusableAnswer::Status(StatusCode::from_u16(status).unwrap());
-    let json = |status| UnusableAnswer::Json(StatusCode::from_u16(status).unwrap());
+    let status = |status| UnusableResponse::Status(StatusCode::from_u16(status).unwrap());
+    let json = |status| UnusableResponse::Json(StatusCode::from_u16(status).unwrap());
     for (answer, expected) in [
         (Answer::json(429, error), status(429)),
         (Answer::json(500, error), status(500)),
@@ -209,11 +209,11 @@ async fn any_other_answer_is_unusable() {
         ),
         (
             Answer::json(200, r#"{"access_token":"hush","token_type":"Bearer"}"#),
-            UnusableAnswer::NoIdToken,
+            UnusableResponse::NoIdToken,
         ),
         (
             Answer::json(200, r#"{"access_token":"hush","token_type":"Bearer","id_token":null}"#),
-            UnusableAnswer::NoIdToken,
+            UnusableResponse::NoIdToken,
         ),
     ] {
         let described = format!("{answer:?}");
@@ -234,7 +234,7 @@ async fn a_redirect_leads_the_code_nowhere() {
         let head = format!("HTTP/1.1 {status} Moved\r\nLocation: {url}\r\nContent-Length: 0\r\n\r\n");
         let unusable = redeem(Answer::Bytes(head.into_bytes())).await.unwrap_err();
         assert!(
-            matches!(unusable, TokenExchangeError::Unusable(UnusableAnswer::Status(_))),
+            matches!(unusable, TokenExchangeError::Unusable(UnusableResponse::Status(_))),
             "{unusable:?}"
         );
     }
@@ -251,7 +251,7 @@ async fn a_compressed_answer_is_not_decompressed() {
     assert!(
         matches!(
             unusable,
-            TokenExchangeError::Unusable(UnusableAnswer::Json(StatusCode::OK))
+            TokenExchangeError::Unusable(UnusableResponse::Json(StatusCode::OK))
         ),
         "{unusable:?}"
     );
@@ -328,8 +328,8 @@ fn an_error_is_logged_under_its_registered_name() {
         "unsupported_grant_type",
     ] {
         let error: BasicErrorResponseType = serde_json::from_value(name.into()).unwrap();
-        assert_eq!(ErrorAnswer::from(&error).to_string(), name);
+        assert_eq!(ErrorResponse::from(&error).to_string(), name);
     }
     let error: BasicErrorResponseType = serde_json::from_value("made\nup".into()).unwrap();
-    assert_eq!(ErrorAnswer::from(&error).to_string(), "(unregistered)");
+    assert_eq!(ErrorResponse::from(&error).to_string(), "(unregistered)");
 }

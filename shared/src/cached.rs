@@ -140,7 +140,7 @@ impl<T> State<T> {
     }
 }
 
-/// Whether `now` is less than `duration` after `since`, and not before it.
+/// Whether `now` is less than `duration` after `since`, and no further before it than a clock may go back.
 fn is_within(since: Timestamp, duration: Duration, now: Timestamp) -> bool {
     now < since.plus(duration) && since <= now.plus(CLOCK_MAY_GO_BACK)
 }

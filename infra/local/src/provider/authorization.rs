@@ -123,7 +123,7 @@ impl AuthorizationRequest {
         Ok(Self {
             return_address,
             prompt,
-            language: parameters.find("ui_locales").and_then(Language::from_ui_locales),
+            language: parameters.find("ui_locales").and_then(first_of_ours),
             max_age: max_age
                 .map_err(|_| ProtocolError::InvalidRequest)?
                 .map(Duration::from_secs),
@@ -137,6 +137,11 @@ impl AuthorizationRequest {
     pub(super) fn finds_too_old(&self, auth_time: Timestamp, now: Timestamp) -> bool {
         self.max_age.is_some_and(|max_age| auth_time.plus(max_age) < now)
     }
+}
+
+/// The first language of ours among `tags`, most wanted first and divided by spaces (`ui_locales`, OIDC Core 3.1.2.1).
+fn first_of_ours(tags: &str) -> Option<Language> {
+    tags.split(' ').find_map(Language::of_tag)
 }
 
 const fn is_base64url(byte: u8) -> bool {

@@ -43,7 +43,14 @@ impl ProtocolError {
         let status = match self {
             Self::InvalidClient => StatusCode::UNAUTHORIZED,
             Self::ServerError => StatusCode::INTERNAL_SERVER_ERROR,
-            _ => StatusCode::BAD_REQUEST,
+            Self::AccessDenied
+            | Self::InvalidGrant
+            | Self::InvalidRequest
+            | Self::InvalidScope
+            | Self::LoginRequired
+            | Self::RequestNotSupported
+            | Self::UnsupportedGrantType
+            | Self::UnsupportedResponseType => StatusCode::BAD_REQUEST,
         };
         let mut response = site::json(status, &json!({"error": self.as_str()}));
         if self == Self::InvalidClient {

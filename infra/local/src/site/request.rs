@@ -63,8 +63,7 @@ impl Request {
 
     /// The language that the browser asks for.
     pub(crate) fn accepted_language(&self) -> Language {
-        self.header(&header::ACCEPT_LANGUAGE)
-            .map_or(Language::default(), Language::from_accept_language)
+        Language::of(&self.headers)
     }
 
     /// Whether a page of `origin` sent this. A form of ours that another site could post would sign its visitor in as somebody

@@ -5,13 +5,16 @@
 
 const language = /^fr\b/i.test(document.documentElement.lang) ? "fr" : "en";
 const texts = await (await fetch(new URL(`texts/${language}.json`, import.meta.url))).json();
-const locale = language === "fr" ? "fr" : "en-GB";
+const dateLocale = language === "fr" ? "fr" : "en-GB";
 
 /** The outcomes that went well, and whether the account is linked after them. */
 const successes = new Map([
   ["linked", true],
   ["unlinked", false],
 ]);
+
+/** The outcomes after which a decision may still be open: what failed may have been telling it. */
+const undecided = new Set(["confirm", "temporarily_unavailable", "internal_error"]);
 
 for (const section of document.querySelectorAll(".sso[data-provider]")) {
   start(section);
@@ -24,6 +27,8 @@ function start(section) {
     provider: section.dataset.provider,
     name: section.dataset.providerName,
     returnTo: section.querySelector("[name=return_to]")?.value ?? "settings",
+    locale: section.querySelector("[name=locale]")?.value ?? language,
+    turn: 0,
   };
   section.querySelector("h2").textContent = texts.section.title;
 
@@ -58,31 +63,43 @@ function forgetOutcome() {
   history.replaceState(history.state, "", address);
 }
 
-/** Asks for the state of things and shows it, with what `outcome` says about how it came to be. */
-async function refresh(context, { outcome = null, reference } = {}) {
+/** Asks for the state of things and shows it, with what `told` says about how it came to be. */
+async function refresh(context, told) {
+  const { section } = context;
+  const { outcome = null, reference } = told;
+  const content = section.querySelector(".sso-content");
+  const heldFocus = content.contains(document.activeElement);
+  // What is shown may not be so any more: nobody should press anything until the answer is here.
+  delete section.dataset.ready;
+  section.dataset.loading = "";
+  section.ariaBusy = "true";
+  const turn = (context.turn += 1);
   const [status, pending] = await Promise.all([
     ask(context.provider, "status"),
-    outcome === "confirm" ? ask(context.provider, "confirm") : null,
+    undecided.has(outcome) ? ask(context.provider, "confirm") : null,
   ]);
+  if (turn !== context.turn) return; // asked again meanwhile
   context.name = status.answer?.provider.name ?? context.name;
 
-  const { section } = context;
-  const content = section.querySelector(".sso-content");
-  if (!status.answer) {
-    content.replaceChildren(...unavailable(context));
-  } else if (pending?.answer) {
-    content.replaceChildren(...facts(context, status.answer), confirmation(context, pending.answer));
+  const isDecided = !pending || pending.problem?.code === "nothing_to_confirm";
+  const known = status.answer ? facts(context, status.answer) : nothingKnown(context);
+  if (status.answer && pending?.answer) {
+    content.replaceChildren(...known, confirmation(context, pending.answer));
+  } else if (status.answer && isDecided) {
+    content.replaceChildren(...known, ...actions(context, status.answer));
   } else {
-    content.replaceChildren(...facts(context, status.answer), ...actions(context, status.answer));
+    content.replaceChildren(...known, tryAgain(context, told, status.problem ?? pending.problem));
   }
   showMessage(context, messageOf(outcome, reference, status, pending));
   section.dataset.ready = "";
+  delete section.dataset.loading;
   section.ariaBusy = "false";
 
-  // Somebody who was just sent here starts reading where it happened.
-  if (outcome) (content.querySelector(".sso-confirm h3") ?? section).focus();
-  // An open confirmation survives a reload; everything else is told once.
-  if (outcome && !pending?.answer) forgetOutcome();
+  // Somebody who was just sent here starts reading where it happened, unless they are at work elsewhere on the page.
+  const isHere = heldFocus || section.contains(document.activeElement) || document.activeElement === document.body;
+  if ((outcome || heldFocus) && isHere) (content.querySelector(".sso-confirm h3") ?? section).focus();
+  // An open confirmation survives a reload, and so does what could not be told; everything else is told once.
+  if (outcome && status.answer && isDecided) forgetOutcome();
 }
 
 /** A function's answer, or the problem (RFC 9457) it answered instead. */
@@ -94,10 +111,12 @@ async function ask(provider, route) {
       signal: AbortSignal.timeout(10_000),
     });
     const body = await response.json();
-    return response.ok ? { answer: body } : { problem: body };
+    if (response.ok) return { answer: body };
+    if (typeof body?.code === "string") return { problem: body };
   } catch {
-    return { problem: { code: "temporarily_unavailable" } };
+    // No answer, or none of a function's: the same to whoever asked.
   }
+  return { problem: { code: "temporarily_unavailable" } };
 }
 
 /** What there is to tell: `{ code, request_id? }`, or null. */
@@ -127,13 +146,13 @@ function showMessage({ section, name }, message) {
 }
 
 /** What is known: the provider, the status, the link, the requirement. */
-function facts({ name }, { link, requirement }) {
+function facts({ section, name }, { link, requirement }) {
   const say = (key, values) => fill(texts.section[key], { provider: name, ...values });
   const lines = link ? [] : [element("p", {}, say("introduction"))];
 
   const status = element("p", { className: "sso-status" }, say(link ? "status_linked" : "status_not_linked"));
   status.dataset.linked = String(link !== null);
-  lines.push(element("p", {}, say("provider")), status);
+  lines.push(providerLine(section, name), status);
 
   if (link?.email) lines.push(element("p", {}, say("linked_account", { email: link.email })));
   if (link) lines.push(element("p", {}, say("linked_at", { date: date(link.linked_at) })));
@@ -143,20 +162,27 @@ function facts({ name }, { link, requirement }) {
   return lines;
 }
 
-/** The requirement's dates are the same everywhere: UTC. */
+/** The provider's name, which is part of the section's own. */
+function providerLine(section, name) {
+  return element("p", { id: `${section.id}-provider` }, fill(texts.section.provider, { provider: name }));
+}
+
+/** The requirement's dates are the same everywhere: UTC. An exemption that ends before it begins changes nothing. */
 function requirementText({ required, since, exempt_until: exemptUntil }, say) {
-  if (exemptUntil) return say("exempt_until", { date: date(exemptUntil, "UTC") });
   if (!since) return null;
+  if (new Date(exemptUntil) > new Date(since)) return say("exempt_until", { date: date(exemptUntil, "UTC") });
   return say(required ? "required_since" : "required_from", { date: date(since, "UTC") });
 }
 
 /** What can be done about it. */
-function actions({ name, returnTo }, { account, link, actions: paths, reauthenticate }) {
+function actions({ name, returnTo, locale }, { account, link, actions: paths, reauthenticate }) {
   const say = (key, values) => fill(texts.section[key], { provider: name, ...values });
-  const startLink = { locale: language, return_to: returnTo };
+  const startLink = { locale, return_to: returnTo };
 
   if (reauthenticate) {
-    const signIn = element("a", { className: "sso-button sso-primary", href: reauthenticate }, say("reauthenticate_link"));
+    const href = new URL(reauthenticate, location.href);
+    href.searchParams.set("return_to", returnTo);
+    const signIn = element("a", { className: "sso-button sso-primary", href }, say("reauthenticate_link"));
     return [
       element("p", { className: "sso-note" }, say("reauthenticate")),
       element("p", { className: "sso-actions" }, signIn),
@@ -218,18 +244,20 @@ function confirmation({ provider, name }, { account, identity, expires_at: expir
   );
 }
 
-/** The section when status did not answer. */
-function unavailable(context) {
-  const again = button(texts.section.try_again, { type: "button" });
-  again.addEventListener("click", async () => {
-    context.section.focus();
-    await refresh(context);
+/** What is known when status did not answer. */
+function nothingKnown({ section, name }) {
+  return [providerLine(section, name), element("p", { className: "sso-status" }, texts.section.status_unknown)];
+}
+
+/** What can be done about `problem`: ask again what `told` made ask, or have the page see to a session. */
+function tryAgain(context, told, problem) {
+  const isSignedOut = problem.code === "session_required";
+  const again = button(isSignedOut ? texts.section.reauthenticate_link : texts.section.try_again, { type: "button" });
+  again.addEventListener("click", () => {
+    if (isSignedOut) return location.reload();
+    if (context.section.ariaBusy !== "true") refresh(context, told);
   });
-  return [
-    element("p", {}, fill(texts.section.provider, { provider: context.name })),
-    element("p", { className: "sso-status" }, texts.section.status_unknown),
-    element("p", { className: "sso-actions" }, again),
-  ];
+  return element("p", { className: "sso-actions" }, again);
 }
 
 function form(action, fields, buttons) {
@@ -254,9 +282,11 @@ function fill(template, values) {
 }
 
 function date(instant, timeZone) {
-  return new Intl.DateTimeFormat(locale, { dateStyle: "long", timeZone }).format(new Date(instant));
+  const day = new Intl.DateTimeFormat(dateLocale, { dateStyle: "long", timeZone }).format(new Date(instant));
+  // French counts the first of a month, and no other day.
+  return day.replace(/^1 /, `${texts.first_day} `);
 }
 
 function time(instant) {
-  return new Intl.DateTimeFormat(locale, { timeStyle: "short" }).format(new Date(instant));
+  return new Intl.DateTimeFormat(dateLocale, { timeStyle: "short" }).format(new Date(instant));
 }

@@ -89,3 +89,72 @@ test('by keyboard alone', async () => {
   assert.match(focused, /Connect these two accounts\?/, 'reading begins where it happened');
   await visitor.leaves();
 });
+
+/** Has the next request of the section for `route` answered so. */
+const answersOnce = (tab, route, status, body) => tab.route(
+  `**/sso/magento/${route}`,
+  (request) => request.fulfill({ status, contentType: 'application/json', body: JSON.stringify(body) }),
+  { times: 1 },
+);
+
+test('a status that does not come is asked for again', async () => {
+  const visitor = await Visitor.arrive(browser);
+  await visitor.signsIn(system.origin, 'Chloé');
+  // As API Gateway says it, which is no problem document.
+  await answersOnce(visitor.tab, 'status', 429, { message: 'Too Many Requests' });
+  await visitor.tab.reload();
+  await visitor.sees('/user');
+  assert.match(await visitor.reads(), /Status: Not available/);
+  assert.match(await visitor.reads(), /This is not possible at the moment/);
+  await visitor.presses('Try again');
+  await visitor.tab.getByRole('button', { name: 'Connect with Magento.com' }).waitFor();
+  await visitor.sees('/user');
+  assert.equal(await visitor.tab.evaluate(() => document.activeElement.className), 'sso', 'the focus is not lost with the button');
+  assert.doesNotMatch(await visitor.reads(), /not possible/);
+  await visitor.leaves();
+});
+
+test('a decision that could not be shown, or not be made, is offered again', async () => {
+  const visitor = await Visitor.arrive(browser);
+  await visitor.signsIn(system.origin, 'Chloé');
+  await visitor.presses('Connect with Magento.com');
+  await visitor.sees(magento.signInPage);
+  await answersOnce(visitor.tab, 'confirm', 503, { code: 'temporarily_unavailable' });
+  await magento.signIn(visitor.tab, 'Chloé');
+  await visitor.sees('/user');
+  assert.match(await visitor.reads(), /This is not possible at the moment/);
+  assert.match(visitor.tab.url(), /sso=confirm/, 'a reload would ask again');
+  await visitor.presses('Try again');
+  await visitor.tab.locator('.sso-confirm').waitFor();
+  await visitor.sees('/user');
+
+  // Where a decision ends that failed on our side: what was to be decided is there still.
+  await visitor.tab.goto(`${system.origin}/user?sso=temporarily_unavailable&provider=magento`);
+  await visitor.sees('/user');
+  assert.match(await visitor.reads(), /This is not possible at the moment/);
+  await visitor.presses('Cancel');
+  await visitor.tab.locator('.sso-confirm').waitFor({ state: 'detached' });
+  await visitor.sees('/user');
+
+  // And when nothing is there, it says so of itself only.
+  await visitor.tab.goto(`${system.origin}/user?sso=temporarily_unavailable&provider=magento`);
+  await visitor.sees('/user');
+  assert.match(await visitor.reads(), /This is not possible at the moment/);
+  assert.doesNotMatch(await visitor.reads(), /nothing to confirm/);
+  assert.equal(new URL(visitor.tab.url()).search, '', 'it is told once');
+  await visitor.leaves();
+});
+
+test('when the script does not come, forms and links do', async () => {
+  const visitor = await Visitor.arrive(browser);
+  await visitor.tab.route('**/section.js', (request) => request.abort());
+  await visitor.tab.goto(`${system.origin}/user`);
+  await visitor.sees('/sign-in');
+  await visitor.presses(/Chloé/);
+  for (const [role, name] of [['button', 'Connect with Magento.com'], ['link', 'Show the status'], ['link', 'Confirm the connection']]) {
+    await visitor.tab.getByRole(role, { name }).waitFor();
+  }
+  await visitor.tab.getByRole('link', { name: 'Show the status' }).click();
+  await visitor.sees('/sso/magento/status');
+  await visitor.leaves();
+});

@@ -103,6 +103,8 @@ pub struct Texts {
     pub pages: PageTexts,
     outcomes: HashMap<String, OutcomeText>,
     unknown_outcome: OutcomeText,
+    /// How the first day of a month is written; the others are numbers.
+    first_day: String,
     months: [String; 12],
 }
 
@@ -192,7 +194,10 @@ impl Texts {
     pub fn date(&self, instant: Timestamp) -> String {
         let date = utc(instant);
         let month = &self.months[usize::from(u8::from(date.month())) - 1];
-        format!("{} {month} {}", date.day(), date.year())
+        match date.day() {
+            1 => format!("{} {month} {}", self.first_day, date.year()),
+            day => format!("{day} {month} {}", date.year()),
+        }
     }
 }
 

@@ -131,11 +131,14 @@ impl AccountsSite {
         query: &Parameters,
     ) -> Response {
         let texts = Texts::of(language);
-        let (title, introduction) = match destination {
-            Destination::Settings => (texts.settings, String::new()),
-            Destination::Onboarding => (texts.onboarding, format!("<p>{}</p>\n", texts.onboarding_introduction)),
+        let (path, title, introduction) = match destination {
+            Destination::Settings => ("/user", texts.settings, String::new()),
+            Destination::Onboarding => {
+                let introduction = format!("<p>{}</p>\n", texts.onboarding_introduction);
+                ("/onboarding", texts.onboarding, introduction)
+            }
         };
-        let account = signed_in.map_or_else(String::new, |signed_in| account_bar(language, signed_in, "/user"));
+        let account = signed_in.map_or_else(String::new, |signed_in| account_bar(language, signed_in, path));
         let notice = match notice {
             None => String::new(),
             Some(Notice::LinkFirst) => format!(r#"<p class="message">{}</p>"#, texts.link_first),
@@ -207,10 +210,6 @@ impl AccountsSite {
             return String::new();
         };
         let told = language.texts().outcome(outcome);
-        let (title, next_step) = match outcome {
-            "cancelled" => Texts::of(language).cancelled,
-            _ => (&*told.title, &*told.next_step),
-        };
         let named = |provider: &&ProviderEntry| query.find("provider") == Some(provider.id.as_str());
         let provider = self.providers.iter().find(named).map_or("", |provider| &provider.name);
         let say = |template| fill(template, &[("provider", provider)]);
@@ -224,8 +223,8 @@ impl AccountsSite {
 <p>{next_step}</p>
 {reference}</div>
 "#,
-            title = Text(&say(title)),
-            next_step = Text(&say(next_step)),
+            title = Text(&say(&told.title)),
+            next_step = Text(&say(&told.next_step)),
         )
     }
 

@@ -54,7 +54,11 @@ impl AccountsSite {
     pub(super) fn show_sign_in(&self, request: &Request) -> Result<Response, Failure> {
         let query = request.query()?;
         let language = language_of(request, &query);
-        let destination = Destination::parse(query.find("return_to"));
+        // A sign-in that failed at the provider comes back without it; where it was to end the browser has kept.
+        let destination = match (query.find("return_to"), Attempt::of(request)) {
+            (None, Some(attempt)) if query.find("sso").is_some() => attempt.destination,
+            (named, _) => Destination::parse(named),
+        };
         let Some(sessions) = &self.sessions else {
             return Ok(self.foreign_sessions_page(language));
         };

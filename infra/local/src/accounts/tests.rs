@@ -326,6 +326,8 @@ fn the_section_of_the_onboarding_page_returns_there() {
     for (page, id) in [("/user", "settings"), ("/onboarding", "onboarding")] {
         let body = scene.get(page).into_body();
         assert!(body.contains(&format!(r#"name="return_to" value="{id}""#)), "{body}");
+        let here = body.contains(r#"<a href="/user" aria-current="page">"#);
+        assert_eq!(here, page == "/user", "{body}");
     }
 }
 
@@ -434,6 +436,9 @@ fn a_sign_in_with_a_provider_takes_a_hash_along_and_keeps_the_secret() {
     assert_eq!((verifier.len(), provider, destination), (43, "magento", "onboarding"));
     let challenge = account_linking::ticket::Challenge::of(verifier);
     assert_eq!(start, format!("/sso/magento/sign-in?challenge={challenge}"));
+    // It failed at the provider: the next attempt ends where the first should have.
+    let again = scene.get("/sign-in?sso=cancelled&provider=magento").into_body();
+    assert!(again.contains(r#"name="return_to" value="onboarding""#), "{again}");
     // A second tab goes the same way; another browser has another secret.
     assert_eq!(
         location(&scene.submit("/sign-in/start", &[("provider", "magento")])),

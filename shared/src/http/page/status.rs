@@ -75,23 +75,12 @@ impl Writer<'_> {
                 &self.say_with(&section.linked_at, "date", &texts.date(link.linked_at)),
             ));
         }
-        let required = match requirement {
-            RequirementView {
-                exempt_until: Some(until),
-                ..
-            } => Some((&section.exempt_until, until)),
-            RequirementView {
-                since: Some(since),
-                required: true,
-                ..
-            } => Some((&section.required_since, since)),
-            RequirementView {
-                since: Some(since),
-                required: false,
-                ..
-            } => Some((&section.required_from, since)),
-            RequirementView { since: None, .. } => None,
-        };
+        let required = requirement.since.map(|since| match requirement.exempt_until {
+            // One that ends before it begins changes nothing.
+            Some(until) if until > since => (&section.exempt_until, until),
+            _ if requirement.required => (&section.required_since, since),
+            _ => (&section.required_from, since),
+        });
         if let Some((text, date)) = required {
             let class = if link.is_some() { "sso-subdued" } else { "sso-note" };
             facts.push(paragraph(class, &self.say_with(text, "date", &texts.date(date))));

@@ -194,7 +194,10 @@ fn the_browsers_preference_decides_the_language() {
 fn dates_are_written_as_the_language_writes_them() {
     let instant = Timestamp::parse_rfc3339("2020-04-01T00:00:00Z").unwrap();
     assert_eq!(Language::English.texts().date(instant), "1 April 2020");
-    assert_eq!(Language::French.texts().date(instant), "1 avril 2020");
+    assert_eq!(Language::French.texts().date(instant), "1er avril 2020");
+    let next = instant.plus(std::time::Duration::from_hours(24));
+    assert_eq!(Language::English.texts().date(next), "2 April 2020");
+    assert_eq!(Language::French.texts().date(next), "2 avril 2020");
     assert_eq!(time_of_day(instant), "00:00 UTC");
 }
 

@@ -92,7 +92,7 @@ fn a_form_of_another_site_signs_nobody_in() {
 #[test]
 fn the_pages_speak_the_language_that_the_client_asks_for() {
     let mut scene = Scene::new();
-    let request = with(&authorization_request(), &[("ui_locales", "fr-CA en")]);
+    let request = with(&authorization_request(), &[("ui_locales", "de fr-CA en")]);
     let page = location(&scene.authorize(&request));
     let page = scene.get(&page);
     assert!(page.body().contains("<html lang=\"fr\">"), "{}", page.body());

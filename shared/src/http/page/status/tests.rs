@@ -195,7 +195,12 @@ fn the_requirement_is_told_as_it_stands() {
         said(false, since, until).unwrap(),
         "Your account is exempt from connecting until 30 June 2020."
     );
+    assert_eq!(
+        said(false, since, Some("2020-03-10T00:00:00Z")).unwrap(),
+        "Connecting is required from 1 April 2020."
+    );
     assert_eq!(said(false, None, None), None);
+    assert_eq!(said(false, None, until), None);
 }
 
 #[test]

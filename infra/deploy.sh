@@ -4,6 +4,8 @@
 #
 #   deploy.sh dev|staging|production
 #
+# AT_ONCE=true gives the new version all calls immediately: where an alarm rings already, a gradual deployment would be taken back.
+#
 # A test deploys into an emulator by the same steps. It brings
 #   PARAMETERS   a file in the place of infra/environments/<environment>.yaml
 #   SAM_DEPLOY   further options of `sam deploy`
@@ -13,7 +15,7 @@ set -eu
 case ${1-} in
 dev | staging | production) environment=$1 ;;
 *)
-    sed -n '2,5s/^# \{0,1\}//p' "$0" >&2
+    sed -n '2,7s/^# \{0,1\}//p' "$0" >&2
     exit 2
     ;;
 esac
@@ -26,13 +28,18 @@ build=.aws-sam/build # SAM's own default; given a template elsewhere, it would l
 grep -Eq '^Architecture: "?x86_64"?$' "$parameters" || rustup target add aarch64-unknown-linux-gnu
 sam build --beta-features --config-env "$environment" --parameter-overrides "file://$parameters"
 
-# shellcheck disable=SC2086 # SAM_DEPLOY is several options
+case ${AT_ONCE-} in
+true) gradual=GradualDeployment=false ;;
+*) gradual= ;;
+esac
+# shellcheck disable=SC2086 # SAM_DEPLOY is several options, and there may be nothing to say of a gradual deployment
 sam deploy --config-env "$environment" --stack-name "$stack" --confirm-changeset --no-fail-on-empty-changeset \
-    --parameter-overrides "file://$parameters" "Release=$(infra/release.sh "$build" "$parameters")" \
+    --parameter-overrides "file://$parameters" $gradual "Release=$(infra/release.sh "$build" "$parameters")" \
     ${SAM_DEPLOY-}
 
 # A run takes the step that is due, if any: in a new stack it makes the first key. SAM ends well whatever becomes of it.
-case $(sam remote invoke RotateFlowKeysFunction --config-env "$environment" --stack-name "$stack" --output json) in
+answer=$(sam remote invoke RotateFlowKeysFunction --config-env "$environment" --stack-name "$stack" --output json)
+case $answer in
 *'"FunctionError"'*)
     echo "RotateFlowKeysFunction failed; its log says why" >&2
     exit 1

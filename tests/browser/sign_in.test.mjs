@@ -207,7 +207,7 @@ describe('what becomes of a link', () => {
     await visitor.presses(/Alice/);
     await visitor.sees('/sign-in');
     assert.match(await pageText(visitor), /l’e-mail ne l’ouvre plus/);
-    await visitor.presses('Se connecter avec Magento.com');
+    await visitor.presses('S’identifier avec Magento.com');
     await visitor.sees('/user');
     await visitor.tab.getByRole('link', { name: 'Historique du compte' }).click();
     await visitor.sees('/user/history');

@@ -5,20 +5,23 @@
 
 use std::{collections::HashMap, fmt, time::Duration};
 
-use http::Uri;
-use serde::{Deserialize, de::IgnoredAny};
-
+use self::site::parse_origin;
+pub use self::{
+    provider_directory::{ProviderDirectory, ProviderEntry},
+    site::{PageUrl, Site, read_origin, read_sign_in_complete},
+};
 #[cfg(feature = "table")]
 use crate::table::CallLimits;
 use crate::{
     additional_roots::AdditionalRoots,
     clock::Timestamp,
-    flow::ReturnTarget,
-    identity::{Issuer, ProviderId},
     outbound::{HttpClient, Locality},
     requirement::LinkingRequired,
     seal::FlowKeys,
 };
+
+mod provider_directory;
+mod site;
 
 /// The variables a process was started with.
 #[derive(Clone, Default)]
@@ -84,6 +87,7 @@ pub struct ConfigError(pub Vec<String>);
 #[derive(Debug)]
 pub struct Reader<'a> {
     environment: &'a Environment,
+    locality: Locality,
     mistakes: Vec<String>,
     additional_roots: Option<AdditionalRoots>,
     http_client: Option<HttpClient>,
@@ -92,9 +96,11 @@ pub struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// A reader that has found no mistake yet.
     #[must_use]
-    pub const fn new(environment: &'a Environment) -> Self {
+    pub fn new(environment: &'a Environment) -> Self {
+        let origin = environment.get("PUBLIC_ORIGIN").and_then(parse_origin);
         Self {
             environment,
+            locality: origin.map_or(Locality::Deployed, |(_, locality)| locality),
             mistakes: Vec::new(),
             additional_roots: None,
             http_client: None,
@@ -127,9 +133,8 @@ impl<'a> Reader<'a> {
 
     /// What follows from `PUBLIC_ORIGIN`: the stricter rule while that is missing or wrong, which [`read_origin`] reports.
     #[must_use]
-    pub fn locality(&self) -> Locality {
-        let origin = self.optional("PUBLIC_ORIGIN").and_then(parse_origin);
-        origin.map_or(Locality::Deployed, |(_, locality)| locality)
+    pub const fn locality(&self) -> Locality {
+        self.locality
     }
 
     /// The variable's value, when it has one.
@@ -180,238 +185,6 @@ impl<'a> Reader<'a> {
             _ => Err(ConfigError(self.mistakes)),
         }
     }
-}
-
-/// The origin and the pages of accounts.magento.cloud.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Site {
-    /// `PUBLIC_ORIGIN`: scheme, host and port, as a browser writes them.
-    pub origin: String,
-    /// What follows from its host.
-    pub locality: Locality,
-    /// `SETTINGS_URL`: the page with the section *Single sign-on*.
-    pub settings: PageUrl,
-    /// `SIGN_IN_URL`.
-    pub sign_in: PageUrl,
-    /// `ONBOARDING_URL`, the other place a flow may end.
-    pub onboarding: Option<PageUrl>,
-}
-
-impl Site {
-    /// Reads `PUBLIC_ORIGIN`, `SETTINGS_URL`, `SIGN_IN_URL` and `ONBOARDING_URL`.
-    pub fn read(reader: &mut Reader<'_>) -> Option<Self> {
-        let origin = read_origin(reader);
-        let settings = PageUrl::read(reader, "SETTINGS_URL");
-        let sign_in = PageUrl::read(reader, "SIGN_IN_URL");
-        let onboarding = match reader.optional("ONBOARDING_URL") {
-            None => Some(None),
-            Some(_) => PageUrl::read(reader, "ONBOARDING_URL").map(Some),
-        };
-        let (origin, locality) = origin?;
-        // Whether or not this function seals: a key does not belong into a deployed environment.
-        if locality == Locality::Deployed && reader.optional("FLOW_KEYS").is_some() {
-            reader.mistake("FLOW_KEYS", "is for local configurations only; use FLOW_KEYS_ARN");
-        }
-        Some(Self {
-            origin,
-            locality,
-            settings: settings?,
-            sign_in: sign_in?,
-            onboarding: onboarding?,
-        })
-    }
-
-    /// Whether a flow may end at `target` here.
-    #[must_use]
-    pub const fn has_page(&self, target: ReturnTarget) -> bool {
-        match target {
-            ReturnTarget::Settings => true,
-            ReturnTarget::Onboarding => self.onboarding.is_some(),
-        }
-    }
-
-    /// The page a return target stands for. A target is only sealed into a flow when its page is configured; should the configuration
-    /// have changed since, the settings page serves.
-    #[must_use]
-    pub fn page(&self, target: ReturnTarget) -> &PageUrl {
-        match target {
-            ReturnTarget::Settings => &self.settings,
-            ReturnTarget::Onboarding => self.onboarding.as_ref().unwrap_or(&self.settings),
-        }
-    }
-}
-
-/// The page that redeems tickets (`SIGN_IN_COMPLETE_URL`).
-pub fn read_sign_in_complete(reader: &mut Reader<'_>) -> Option<PageUrl> {
-    PageUrl::read(reader, "SIGN_IN_COMPLETE_URL")
-}
-
-/// `PUBLIC_ORIGIN`, as a browser writes it, and what follows from its host.
-pub fn read_origin(reader: &mut Reader<'_>) -> Option<(String, Locality)> {
-    let origin = parse_origin(reader.required("PUBLIC_ORIGIN")?);
-    if origin.is_none() {
-        reader.mistake(
-            "PUBLIC_ORIGIN",
-            "must be an origin, https://host or https://host:port (http only for localhost and *.localhost)",
-        );
-    }
-    origin
-}
-
-/// `scheme://host[:port]` in the form browsers put into `Origin`: lower case, no default port, nothing behind it.
-fn parse_origin(text: &str) -> Option<(String, Locality)> {
-    let uri: Uri = text.parse().ok()?;
-    let (scheme, host) = (uri.scheme_str()?, uri.host()?);
-    let locality = Locality::of_host(host);
-    let default_port = if scheme == "https" { 443 } else { 80 };
-    let written = match uri.port_u16() {
-        Some(port) if port != default_port => format!("{scheme}://{host}:{port}"),
-        _ => format!("{scheme}://{host}"),
-    };
-    let as_browsers_write_it = text == written && !text.contains(|c: char| c.is_ascii_uppercase());
-    (locality.allows(scheme, host) && as_browsers_write_it).then_some((written, locality))
-}
-
-/// The absolute URL of a page of accounts.magento.cloud, to which queries are added.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PageUrl(String);
-
-impl PageUrl {
-    fn read(reader: &mut Reader<'_>, name: &str) -> Option<Self> {
-        let text = reader.required(name)?;
-        let url = Self::parse(text, reader.locality());
-        if url.is_none() {
-            reader.mistake(
-                name,
-                "must be an absolute https URL in ASCII, without fragment (http only in a local configuration)",
-            );
-        }
-        url
-    }
-
-    fn parse(text: &str, locality: Locality) -> Option<Self> {
-        let uri: Uri = text.parse().ok()?;
-        // A header field, which is what redirects there, holds ASCII.
-        let plain = !uri.authority()?.as_str().contains('@') && !text.contains('#') && text.is_ascii();
-        (plain && locality.allows(uri.scheme_str()?, uri.host()?)).then(|| Self(text.to_owned()))
-    }
-
-    /// The URL as configured.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// The URL with `parameters` added to its query.
-    #[must_use]
-    pub fn with(&self, parameters: &[(&str, &str)]) -> String {
-        let separator = if self.0.contains('?') { '&' } else { '?' };
-        let query = form_urlencoded::Serializer::new(String::new())
-            .extend_pairs(parameters)
-            .finish();
-        format!("{}{separator}{query}", self.0)
-    }
-}
-
-/// A provider as far as everybody needs to know it: its name in paths, its name for people, where it lives.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ProviderEntry {
-    /// Its name in paths and keys.
-    pub id: ProviderId,
-    /// Its name for people.
-    pub name: String,
-    /// Who vouches for its identities.
-    pub issuer: Issuer,
-    /// What a page's `form-action` must allow, as a browser holds the redirect after a form to it: wherever discovery may find the authorization
-    /// endpoint, which is the issuer's host and those below it, and the origin of a fixed one (CSP Level 3 section 2.3.1).
-    pub form_sources: Vec<String>,
-}
-
-/// The configured providers.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ProviderDirectory(Vec<ProviderEntry>);
-
-impl ProviderDirectory {
-    /// Reads `id`, `name`, `issuer` and `authorization_endpoint` of each element of `PROVIDERS`, and of the rest only whether it is for local
-    /// configurations alone.
-    pub fn read(reader: &mut Reader<'_>) -> Option<Self> {
-        #[derive(Deserialize)]
-        struct Element {
-            id: ProviderId,
-            name: String,
-            issuer: Issuer,
-            authorization_endpoint: Option<String>,
-            client_secret: Option<IgnoredAny>,
-            client_key: Option<IgnoredAny>,
-        }
-        let text = reader.required("PROVIDERS")?;
-        let elements = serde_json::from_str::<Vec<Element>>(text)
-            .ok()
-            .filter(|elements| !elements.is_empty());
-        let Some(elements) = elements else {
-            reader.mistake(
-                "PROVIDERS",
-                "must be a JSON list of providers, each with id, name and issuer",
-            );
-            return None;
-        };
-        let is_local = |element: &Element| {
-            let issuer = element.issuer.as_str().parse();
-            let has_credential = element.client_secret.is_some() || element.client_key.is_some();
-            has_credential || !issuer.is_ok_and(|issuer| Locality::Deployed.allows_uri(&issuer))
-        };
-        if reader.locality() == Locality::Deployed && elements.iter().any(is_local) {
-            let what =
-                "has an issuer of http, a client_secret or a client_key, which are for local configurations only";
-            reader.mistake("PROVIDERS", what);
-        }
-        let entries: Vec<ProviderEntry> = elements
-            .into_iter()
-            .map(|element| {
-                let fixed = element.authorization_endpoint.as_deref();
-                let form_sources = form_sources(element.issuer.as_str(), fixed).unwrap_or_default();
-                ProviderEntry {
-                    id: element.id,
-                    name: element.name,
-                    issuer: element.issuer,
-                    form_sources,
-                }
-            })
-            .collect();
-        let repeated = entries
-            .iter()
-            .enumerate()
-            .any(|(n, entry)| entries[..n].iter().any(|other| other.id == entry.id));
-        if repeated {
-            reader.mistake("PROVIDERS", "names a provider twice");
-            return None;
-        }
-        Some(Self(entries))
-    }
-
-    /// All of them, in their order.
-    #[must_use]
-    pub fn entries(&self) -> &[ProviderEntry] {
-        &self.0
-    }
-
-    /// The provider of this id.
-    #[must_use]
-    pub fn find(&self, id: &str) -> Option<&ProviderEntry> {
-        self.0.iter().find(|entry| entry.id.as_str() == id)
-    }
-}
-
-/// See [`ProviderEntry::form_sources`]; none when `issuer` is no URL of a host.
-fn form_sources(issuer: &str, authorization_endpoint: Option<&str>) -> Option<Vec<String>> {
-    let issuer: Uri = issuer.parse().ok()?;
-    let (scheme, host) = (issuer.scheme_str()?, issuer.host()?);
-    let mut sources = vec![format!("{scheme}://{host}:*"), format!("{scheme}://*.{host}:*")];
-    if let Some(endpoint) = authorization_endpoint {
-        let endpoint: Uri = endpoint.parse().ok()?;
-        sources.push(format!("{}://{}", endpoint.scheme_str()?, endpoint.authority()?));
-    }
-    Some(sources)
 }
 
 /// Where the keys that seal flows come from.

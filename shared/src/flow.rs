@@ -25,8 +25,9 @@ pub const PENDING_LIFETIME: Duration = Duration::from_mins(10);
 /// How many flows one browser keeps; the oldest go first (contract section 4).
 pub const FLOWS_PER_BROWSER: usize = 4;
 
-/// Whether the form in which a [`FlowSecret`] travels can hold `byte` (RFC 4648 section 5).
-pub(crate) const fn is_base64url(byte: u8) -> bool {
+/// Whether `byte` is one of base64url's (RFC 4648 section 5), in which secrets travel.
+#[must_use]
+pub const fn is_base64url(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'
 }
 

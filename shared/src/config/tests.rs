@@ -1,4 +1,5 @@
-use super::*;
+use super::{provider_directory::form_sources, *};
+use crate::flow::ReturnTarget;
 
 fn environment(variables: &[(&str, &str)]) -> Environment {
     variables

@@ -12,6 +12,9 @@ use std::{
 
 use crate::subjects::workspace;
 
+/// The argument on which this program prints a hash.
+pub(crate) const HASH: &str = "hash";
+
 /// Where the process that is counted leaves its count.
 pub(crate) fn profile() -> PathBuf {
     env::temp_dir().join(format!("account-linking-bench-{}.callgrind", process::id()))
@@ -62,9 +65,6 @@ pub(crate) fn check_seeds() -> Result<(), Box<dyn Error>> {
         )
     }
 }
-
-/// The argument on which this program prints a hash.
-pub(crate) const HASH: &str = "hash";
 
 /// Prints the hash of nothing in particular by std's seeds.
 pub(crate) fn print_hash() -> Result<(), Box<dyn Error>> {

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use account_linking::clock::{NoRandomness, Timestamp};
+use account_linking::{
+    clock::{NoRandomness, Timestamp},
+    flow::is_base64url,
+};
 use http::{Method, StatusCode};
 use serde_json::json;
 
@@ -142,10 +145,6 @@ impl AuthorizationRequest {
 /// The first language of ours among `tags`, most wanted first and divided by spaces (`ui_locales`, OIDC Core 3.1.2.1).
 fn first_of_ours(tags: &str) -> Option<Language> {
     tags.split(' ').find_map(Language::of_tag)
-}
-
-const fn is_base64url(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')
 }
 
 impl Provider {
